@@ -1,0 +1,113 @@
+"""The front door: one subcommand a verb, imported only when it is called, and one exit code for each way to end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from mlgate.errors import INFRASTRUCTURE, USAGE, MlgateError
+
+VERBS = {
+    "ingest": "Take a new raw snapshot into data/ and version it.",
+    "validate": "Check contracts and data quality.",
+    "train": "Fit the pipeline on the training rows and record the run.",
+    "evaluate": "Gate the model: floor, and champion in production.",
+    "prove": "Run each gate on its own bad input and expect red.",
+    "package": "Build the Bento that goes into production.",
+    "deploy": "Commit a release to an environment and start it.",
+    "promote": "Copy the staging release to production.",
+    "rollback": "Return an environment to an earlier release.",
+    "status": "Show what each environment should run and does run.",
+    "history": "Show the releases of an environment.",
+    "serve": "Run what an environment's ledger names.",
+    "replay": "Send recorded or generated traffic to an environment.",
+    "monitor": "Look for drift in live traffic and decide.",
+    "retrain": "New data, same pipeline, same gates, a branch with the report.",
+    "adopt": "Make any table the project.",
+    "doctor": "Check tools and configuration, each with its mend.",
+    "demo": "Tell the whole loop step by step.",
+}
+
+
+class _Lazy(click.Group):
+    """Lists the verbs from the table above, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"mlgate.verbs.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs, in the order of the loop"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Keep main deployable: version the data, gate the model, deploy it by Git, watch it.
+
+    \b
+    Example:  uv run mlgate demo
+    Exit:     0 pass, 1 a gate failed (data or model), 2 usage or configuration, 3 infrastructure.
+    """
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return its exit code; a problem ends in one message, never in a traceback."""
+    try:
+        result = cli.main(args=argv, prog_name="mlgate", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except MlgateError as error:
+        _say(f"error: {error}" + (f"\n  next: {error.mend}" if error.mend else ""))
+        return error.code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INFRASTRUCTURE
+    except OSError as error:
+        _say(f"error: {error}\n  next: check the disk, the rights and the network, then run the same verb again")
+        return INFRASTRUCTURE
+    except Exception:  # the outermost layer: what we did not foresee is kept for a bug report, not shown
+        return _unforeseen()
+
+
+def _interrupted() -> int:
+    _say("interrupted: nothing was left half-written; run the same verb again")
+    return 130
+
+
+def _unforeseen() -> int:
+    log = Path(os.environ.get("MLGATE_STATE") or ".mlgate") / "crash.log"
+    words = traceback.format_exc()
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(words, encoding="utf-8")
+        where = f"the traceback is in {log}"
+    except OSError:
+        where = words
+    _say(f"error: a bug in mlgate or in src/model: {words.strip().splitlines()[-1]}\n  next: {where}")
+    return INFRASTRUCTURE
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def entry() -> None:
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What a person sees in the terminal: a report as a table, progress on long work, one line for an error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mlgate.errors import MlgateError
+from mlgate.project import Project
+from mlgate.report import Check, Report
+
+_STYLE = {"pass": "green", "fail": "bold red", "skip": "dim", "error": "bold magenta"}
+
+
+def stdout() -> Console:
+    return Console(highlight=False, soft_wrap=False)
+
+
+def stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def working(message: str) -> Iterator[None]:
+    """Show that something is under way and, when it took over two seconds, how long it took."""
+    console, started = stderr(), time.monotonic()
+    if console.is_terminal:
+        with console.status(escape(message)):
+            yield
+    else:
+        yield
+    seconds = time.monotonic() - started
+    if seconds > 2:
+        console.print(f"[dim]{escape(message)}: {seconds:.1f} s[/]")
+
+
+@contextmanager
+def recording(project: Project, verb: str) -> Iterator[Report]:
+    """Collect the checks of one verb, write `reports/<verb>.json` and show it, also when the verb stops early."""
+    report = Report(verb=verb, subject=project.subject())
+    try:
+        yield report
+    except MlgateError as error:
+        report.checks.append(Check(id=verb, title=verb, status="error", evidence=str(error), mend=error.mend))
+        report.close().write(project.reports / f"{verb}.json")
+        raise
+    report.close().write(project.reports / f"{verb}.json")
+    show(report)
+
+
+def show(report: Report) -> None:
+    """Print a report: a table of checks, notes, and what to do about each check that is not green."""
+    console = stdout()
+    if report.checks:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("check", "verdict", "observed", "threshold", "evidence"):
+            table.add_column(heading, overflow="fold")
+        for check in report.checks:
+            table.add_row(*_row(check))
+        console.print(table)
+    for note in report.notes:
+        console.print(escape(note))
+    for check in report.checks:
+        if check.mend and check.status in ("fail", "error"):
+            console.print(f"[bold]{escape(check.id)}[/]: {escape(check.mend)}")
+    style = _STYLE[report.status]
+    console.print(f"[{style}]{report.verb}: {report.status}[/] [dim]{report.seconds:.1f} s[/]")
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    observed = "" if check.observed is None else f"{check.observed:.4g}"
+    if check.interval:
+        observed += f" [{check.interval[0]:.4g}, {check.interval[1]:.4g}]"
+    threshold = "" if check.threshold is None else f"{check.threshold:.4g}"
+    verdict = f"[{_STYLE[check.status]}]{check.status}[/]"
+    return escape(check.id), verdict, escape(f"{observed} {check.unit}".strip()), threshold, escape(check.evidence)

@@ -1,0 +1,59 @@
+"""Files that are whole or absent: atomic writes, digests, JSON, a scratch folder that vanishes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlgate.errors import InfraError
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader or a crash sees the old file or the new, never half.
+
+    Raises
+    ------
+    InfraError
+        If the disk is full, read-only or fails to sync; the former file is still there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InfraError(f"cannot write {path}: {error.strerror}", "free space or make the folder writable") from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise InfraError(f"cannot write {path}: {error.strerror}", "free space or make the folder writable") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN and infinity are refused, as no JSON reader accepts them."""
+    write_atomic(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False).encode() + b"\n")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as `sha256:<64 hex>`."""
+    with path.open("rb") as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_tree(root: Path) -> str:
+    """SHA-256 of a folder's files (path, executable bit and content), as `sha256:<64 hex>`; symlinks are refused."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_symlink() or p.is_file()):
+        if path.is_symlink():
+            raise InfraError(f"{path} is a symlink", "replace it by the file it points to")
+        total.update(f"{path.relative_to(root).as_posix()}\0{digest(path)}\n".encode())
+    return "sha256:" + total.hexdigest()

@@ -1,0 +1,111 @@
+"""Where things are in this repository and on this machine, and how to run a command of it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlgate.errors import ConfigError, InfraError
+from mlgate.params import Params
+from mlgate.report import Subject
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository of this template: the folder that holds `params.yaml`."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """The nearest project from `start` (the current folder) upward; ConfigError where there is none."""
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / "params.yaml").is_file() and (folder / "src" / "model").is_dir():
+                return cls(folder)
+        raise ConfigError(f"no mlgate repository in {here} or above it", "cd into the repository first")
+
+    @functools.cached_property
+    def params(self) -> Params:
+        return Params.read(self.root / "params.yaml")
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw.parquet"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def state(self) -> Path:
+        """Everything this machine keeps and Git does not; `MLGATE_STATE` moves it."""
+        return Path(os.environ.get("MLGATE_STATE") or self.root / ".mlgate").resolve()
+
+    def environment_state(self, environment: str) -> Path:
+        """What a running environment keeps on this machine: proxy, processes, logs, history, predictions."""
+        return self.state / "environments" / environment
+
+    def environ(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Environment variables under which a child process finds this repository's code and commands."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": str(self.root / "src"),
+            "MLGATE_STATE": str(self.state),
+            "BENTOML_DO_NOT_TRACK": "1",
+            "DVC_NO_ANALYTICS": "1",
+            **(extra or {}),
+        }
+
+    def git(self, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
+        """Run git here and return what it printed (stripped); InfraError with git's own words if it fails."""
+        return git(self.root, *arguments, stdin=stdin, check=check)
+
+    @property
+    def commit(self) -> str:
+        """The commit checked out, or empty before the first one."""
+        return self.git("rev-parse", "--verify", "-q", "HEAD", check=False)
+
+    @property
+    def changed(self) -> list[str]:
+        """Paths that differ from the commit checked out, untracked ones included."""
+        lines = self.git("status", "--porcelain", "--untracked-files=all", "-z").split("\0")
+        return [line[3:] if line[2:3] == " " else line.split(" ", 1)[-1] for line in lines if line]
+
+    def subject(self) -> Subject:
+        return Subject(git_commit=self.commit)
+
+
+def git(folder: Path, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
+    """Run git in `folder`; with `check`, InfraError carries git's own words."""
+    return run(["git", *arguments], folder, stdin=stdin, check=check).strip()
+
+
+def run(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    check: bool = True,
+) -> str:
+    """Run a command to its end and return its standard output; InfraError carries its last words."""
+    try:
+        done = subprocess.run(list(command), cwd=folder, env=environ, input=stdin, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise InfraError(f"{command[0]} is not installed", f"install {command[0]}, then run `mlgate doctor`") from error
+    if check and done.returncode != 0:
+        words = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()[-5:]
+        raise InfraError(f"`{' '.join(command[:3])}` failed: {' / '.join(words) or done.returncode}")
+    return done.stdout.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Your model: data, contract, features, estimator and service."""
