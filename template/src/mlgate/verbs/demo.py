@@ -1,0 +1,132 @@
+"""`mlgate demo`: the whole loop on this machine, told step by step, with the verbs that anyone would type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mlgate.project import Project
+    from mlgate.report import Report
+    from mlgate.story import Story
+
+HEALTHY_DAYS = DRIFTED_DAYS = "3"
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the services up; `mlgate serve --env production --stop` ends them.")
+def command(keep: bool) -> int:
+    """Data, gates, release, live traffic, drift, retraining, promotion and rollback, in about twenty lines.
+
+    It commits to this repository, so it wants one in which nothing has happened yet.
+
+    \b
+    Example:  uv run mlgate demo --keep
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), keep).exit_code
+
+
+def run(project: Project, keep: bool = False) -> Report:
+    """Run the loop; whatever happens, the services are stopped afterwards unless `keep`."""
+    from mlgate.console import stdout
+    from mlgate.report import Report
+    from mlgate.story import Story
+
+    _refuse_unless_fresh(project)
+    report = Report(verb="demo", subject=project.subject())
+    story = Story(project, stdout())
+    story.console.print(f"The loop of [bold]{project.params.project.slug}[/], with the commands that you would type:")
+    try:
+        _build(story)
+        _release(story)
+        _drift(story)
+        _repair(story)
+        if keep:
+            story.console.print("Left running: `uv run mlgate status` shows where, `mlgate serve --env E --stop` ends.")
+    finally:
+        report.checks = story.checks
+        report.close().write(project.reports / "demo.json")
+        if not keep:
+            _stop(project)
+    story.console.print(f"The whole loop in {report.seconds:.0f} s. Look around: git log --oneline --all --graph")
+    return report
+
+
+def _refuse_unless_fresh(project: Project) -> None:
+    if project.raw.exists() or project.git("branch", "--list", "env/*"):
+        raise ConfigError(
+            "this repository already has data or releases, and the demo commits to it",
+            "run it in a fresh clone of the first commit, or bake another project",
+        )
+    if project.changed:
+        raise ConfigError(f"uncommitted changes: {', '.join(project.changed[:3])}", "commit them first")
+    if project.params.data.source.get("drift") is None:
+        raise ConfigError("the demo needs simulated traffic, which an adopted table does not have", "see docs/adopt.md")
+
+
+def _build(story: Story) -> None:
+    from mlgate.story import observed
+
+    params = story.project.params
+    story.tell("ingest", ["ingest"], _notes, "data/raw.parquet, dvc.lock")
+    story.tell(
+        "repro",
+        ["dvc", "repro", "--quiet"],
+        lambda r: f"validate, train, evaluate: {params.gates.metric} {observed(r, 'floor')}, "
+        f"floor {params.gates.floor.threshold}: {r.status if r else ''}",
+        "reports/evaluate.json",
+    )
+    story.tell("prove", ["prove"], _notes, "reports/prove.json")
+    story.tell("commit", ["git", "add", "-A"], lambda r: "the data version goes into Git", "git show --stat")
+    story.tell("commit", ["git", "commit", "-qm", "data: first version"], lambda r: "main is deployable", "git log")
+
+
+def _release(story: Story) -> None:
+    ports = story.project.params.serving.ports
+    story.tell("package", ["package"], _notes, "reports/package.json")
+    story.tell(
+        "deploy", ["deploy", "--env", "staging"], _notes, f"git show env/staging, http://127.0.0.1:{ports['staging']}"
+    )
+    story.tell("promote", ["promote"], _notes, f"git show env/production, http://127.0.0.1:{ports['production']}")
+    story.tell("replay", ["replay", "--env", "production", "--days", HEALTHY_DAYS], _notes, "reports/replay.json")
+    story.tell("monitor", ["monitor", "--env", "production"], _notes, "reports/monitor.html")
+
+
+def _drift(story: Story) -> None:
+    story.tell("replay", ["replay", "--env", "production", "--days", DRIFTED_DAYS], _notes, "params.yaml: drift")
+    story.tell("monitor", ["monitor", "--env", "production"], _notes, "reports/monitor.html", expected=1)
+
+
+def _repair(story: Story) -> None:
+    from mlgate.story import observed
+
+    until = story.project.params.data.source.get("demo_until")
+    story.tell(
+        "retrain",
+        ["retrain", *(["--until", str(until)] if until else [])],
+        lambda r: f"challenger minus champion on the new holdout: {observed(r, 'champion')}",
+        "reports/retrain.md",
+    )
+    story.tell("merge", ["git", "merge", "-q", "--ff-only", "mlgate/retrain"], lambda r: "retrained on main", "git log")
+    story.tell("repro", ["dvc", "repro", "--quiet"], lambda r: "nothing to do: the branch brought it", "dvc.lock")
+    story.tell("package", ["package"], _notes, "reports/package.json")
+    story.tell("deploy", ["deploy", "--env", "staging"], _notes, "mlgate history --env staging")
+    story.tell("promote", ["promote"], _notes, "mlgate history --env production")
+    story.tell("rollback", ["rollback", "--env", "production"], _notes, "git log env/production")
+
+
+def _notes(report: Report | None) -> str:
+    return report.notes[0] if report and report.notes else (report.status if report else "done")
+
+
+def _stop(project: Project) -> None:
+    from mlgate.engine import running, stop
+
+    for environment in project.params.serving.ports:
+        if running(project, environment):
+            stop(project, environment)
