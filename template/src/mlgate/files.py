@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,15 @@ def digest(path: Path) -> str:
         return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def digest_tree(root: Path) -> str:
-    """SHA-256 of a folder's files (path, executable bit and content), as `sha256:<64 hex>`; symlinks are refused."""
+def digest_tree(root: Path, skip: Collection[str] = ()) -> str:
+    """SHA-256 of a folder's files (path and content), as `sha256:<64 hex>`; symlinks are refused.
+
+    `skip` names files by their path relative to `root`.
+    """
     total = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.is_symlink() or p.is_file()):
+        if path.relative_to(root).as_posix() in skip:
+            continue
         if path.is_symlink():
             raise InfraError(f"{path} is a symlink", "replace it by the file it points to")
         total.update(f"{path.relative_to(root).as_posix()}\0{digest(path)}\n".encode())
