@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def _interrupted() -> int:
 
 
 def _unforeseen() -> int:
-    log = Path(os.environ.get("MLGATE_STATE") or ".mlgate") / "crash.log"
+    here = Path(".mlgate") if Path("params.yaml").exists() else Path(tempfile.gettempdir())
+    log = Path(os.environ.get("MLGATE_STATE") or here) / "crash.log"
     words = traceback.format_exc()
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ def parse_duration(text: object) -> timedelta:
     """`30m`, `6h`, `1d` or `2w` as a timedelta; ValueError otherwise."""
     if isinstance(text, timedelta):
         return text
-    if isinstance(text, str) and text[:-1].isdigit() and text[-1] in UNITS and int(text[:-1]) > 0:
+    if isinstance(text, str) and text[:-1].isascii() and text[:-1].isdigit() and text[-1] in UNITS and int(text[:-1]) > 0:
         return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
     raise ValueError("write a duration as a whole number and one of m, h, d, w: 30m, 6h, 1d, 2w")
 
@@ -34,7 +34,7 @@ Duration = Annotated[timedelta, PlainValidator(parse_duration), PlainSerializer(
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ProjectSection(Section):
@@ -118,11 +118,17 @@ class MonitorSection(Section):
 
 
 class ServingSection(Section):
-    ports: dict[Literal["staging", "production"], int]
+    ports: dict[Literal["staging", "production"], Annotated[int, Field(ge=1, le=65_535)]]
     max_rows: int = Field(ge=1, default=1_000, description="rows in one request")
     max_bytes: int = Field(ge=1, default=4_000_000, description="of one request")
     log_queue: int = Field(ge=1, default=10_000, description="predictions that wait to be written; then they drop")
     log_limit_mb: int = Field(ge=1, default=512, description="of one environment's prediction log")
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> ServingSection:
+        if len(set(self.ports.values())) != len(self.ports):
+            raise ValueError("serving.ports: each environment needs a port of its own")
+        return self
 
 
 class Params(Section):

@@ -1,0 +1,83 @@
+"""The front door: exit codes, one message, no traceback, and help that costs nothing."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from mlgate import cli
+from mlgate.errors import ConfigError, DataError, InfraError
+
+
+def raising(error):
+    @click.command()
+    def command():
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DataError("row 3 is bad", "fix it"), 1),
+        (ConfigError("key a is bad", "fix it"), 2),
+        (InfraError("disk is bad", "fix it"), 3),
+        (PermissionError(13, "Permission denied", "reports"), 3),
+        (click.UsageError("no such thing"), 2),
+        (KeyboardInterrupt(), 130),
+        (click.exceptions.Abort(), 130),
+        (ZeroDivisionError("a bug"), 3),
+    ],
+)
+def test_every_way_to_end_has_its_exit_code_and_no_traceback(monkeypatch, capsys, tmp_path, error, code):
+    monkeypatch.setenv("MLGATE_STATE", str(tmp_path))
+    monkeypatch.setattr(cli._Lazy, "get_command", lambda self, ctx, name: raising(error))
+    assert cli.main(["ingest"]) == code
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    assert said.err.strip()
+
+
+def test_a_bug_leaves_its_traceback_in_a_file_for_the_report(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("MLGATE_STATE", str(tmp_path))
+    monkeypatch.setattr(cli._Lazy, "get_command", lambda self, ctx, name: raising(ZeroDivisionError("a bug")))
+    cli.main(["ingest"])
+    assert "ZeroDivisionError: a bug" in (tmp_path / "crash.log").read_text()
+    assert "crash.log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["nonsense"], ["--nonsense"], ["ingest", "--nonsense"]])
+def test_a_wrong_call_is_a_usage_error(argv, capsys):
+    assert cli.main(argv) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", list(cli.VERBS))
+def test_every_verb_has_help_with_an_example(verb, capsys):
+    assert cli.main([verb, "--help"]) == 0
+    assert f"mlgate {verb}" in capsys.readouterr().out.split("Example:")[1]
+
+
+def test_outside_a_repository_a_verb_says_where_it_looked(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mlgate", "doctor"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert str(tmp_path) in done.stderr
+    assert "cd into the repository" in done.stderr
+
+
+HEAVY = ("pandas", "sklearn", "mlflow", "bentoml", "dvc", "pandera", "scipy", "matplotlib", "rich", "pydantic")
+
+
+@pytest.mark.parametrize("argv", [[], *[[verb] for verb in cli.VERBS]])
+def test_help_imports_nothing_heavy(argv):
+    code = (
+        "import sys\nfrom mlgate.cli import main\n"
+        f"code = main({[*argv, '--help']!r})\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert code == 0 and not heavy, (code, heavy)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,80 @@
+"""Every wrong key of params.yaml is found before anything runs, and named."""
+
+import copy
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from mlgate.errors import ConfigError
+from mlgate.params import parse, parse_duration
+from mlgate.yaml_file import read_yaml
+
+TEMPLATE = Path(__file__).parents[3] / "template" / "params.yaml"
+
+
+@pytest.fixture(scope="module")
+def good():
+    content = read_yaml(TEMPLATE)
+    content["project"] |= {"name": "Card fraud", "slug": "card-fraud", "owner": "acme"}
+    return content
+
+
+def changed(content, path, value):
+    content = copy.deepcopy(content)
+    *folders, last = path.split(".")
+    section = content
+    for folder in folders:
+        section = section[folder]
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return content
+
+
+def test_the_template_has_valid_defaults(good):
+    assert parse(good).gates.metric == "average_precision"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("gates.floor.threshhold", 0.5, "gates.floor.threshhold: unknown key"),
+        ("gates.floor.threshold", "high", "gates.floor.threshold"),
+        ("gates.floor.threshold", True, "gates.floor.threshold"),
+        ("gates.floor.threshold", float("nan"), "gates.floor.threshold"),
+        ("gates.champion.margin", 0.0, "gates.champion.margin"),
+        ("gates.champion.margin", float("inf"), "gates.champion.margin"),
+        ("gates.floor.confidence", 1.5, "gates.floor.confidence"),
+        ("gates.metric", ..., "gates.metric: missing"),
+        ("monitor", ..., "monitor: missing"),
+        ("monitor.k", 9, "monitor.k is at most monitor.n"),
+        ("monitor.window", "1 day", "monitor.window"),
+        ("monitor.window", "0d", "monitor.window"),
+        ("split.holdout", 1.5, "between 0 and 1"),
+        ("split.holdout", "soon", "split.holdout"),
+        ("serving.ports.staging", 80_000, "serving.ports.staging"),
+        ("serving.ports", {"staging": 3000, "production": 3000}, "serving.ports"),
+        ("project.slug", "Card Fraud", "project.slug"),
+        ("project", "card fraud", "project"),
+        ("extra", {}, "extra: unknown key"),
+    ],
+)
+def test_a_wrong_key_is_named_with_what_it_should_be(good, path, value, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        parse(changed(good, path, value))
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("content", [None, [], "text", 3])
+def test_params_that_are_no_mapping_are_refused(content):
+    with pytest.raises(ConfigError, match="not a mapping"):
+        parse(content)
+
+
+def test_durations_are_whole_numbers_with_a_unit():
+    assert parse_duration("90m") == timedelta(minutes=90)
+    assert parse_duration("2w") == timedelta(days=14)
+    for wrong in ("", "d", "1", "-1d", "1.5d", "1y", 7, None, "٣d"):
+        with pytest.raises(ValueError, match="whole number"):
+            parse_duration(wrong)

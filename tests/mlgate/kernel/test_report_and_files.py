@@ -1,0 +1,79 @@
+"""A report is whole or absent, fails closed, and shows foreign text as text."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from mlgate.cards import markdown
+from mlgate.errors import InfraError
+from mlgate.files import digest_tree, write_atomic, write_json
+from mlgate.report import Check, Report
+
+
+def report(*statuses):
+    return Report(verb="evaluate", checks=[Check(id=f"c{i}", title="t", status=s) for i, s in enumerate(statuses)])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "code"),
+    [
+        ((), "pass", 0),
+        (("pass", "skip"), "pass", 0),
+        (("skip",), "skip", 0),
+        (("pass", "fail"), "fail", 1),
+        (("fail", "error", "pass"), "error", 1),
+    ],
+)
+def test_the_worst_check_decides_and_an_error_never_passes(statuses, status, code):
+    closed = report(*statuses).close()
+    assert (closed.status, closed.exit_code) == (status, code)
+
+
+def test_a_report_survives_its_file(tmp_path):
+    written = report("pass", "fail").close()
+    written.write(tmp_path / "reports" / "evaluate.json")
+    assert Report.read(tmp_path / "reports" / "evaluate.json") == written
+
+
+def test_a_reader_sees_the_old_file_when_the_disk_refuses_the_new_one(tmp_path):
+    path = tmp_path / "value.json"
+    write_json(path, {"a": 1})
+    code = (
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom mlgate.files import write_atomic\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from mlgate.errors import InfraError\n"
+        "try:\n    write_atomic(Path(sys.argv[1]), b'x' * 1000)\n"
+        "except InfraError as error:\n    print(error)\n    sys.exit(error.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "cannot write" in done.stdout
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert os.listdir(tmp_path) == ["value.json"]
+
+
+def test_numbers_that_json_cannot_say_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "value.json", {"a": float("nan")})
+    assert not (tmp_path / "value.json").exists()
+
+
+def test_the_digest_of_a_folder_sees_content_and_names_and_refuses_links(tmp_path):
+    write_atomic(tmp_path / "a" / "x", b"1")
+    first = digest_tree(tmp_path)
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
+    assert digest_tree(tmp_path) != first
+    (tmp_path / "a" / "link").symlink_to("y")
+    with pytest.raises(InfraError, match="symlink"):
+        digest_tree(tmp_path)
+
+
+def test_foreign_text_in_a_report_is_inert_markdown():
+    hostile = "<script>alert(1)</script> | `x` @everyone [a](http://b) **b** \x1b[31m\n# h"
+    text = markdown(Report(verb="v", checks=[Check(id=hostile, title="t", status="fail", evidence=hostile, mend=hostile)]))
+    row = next(line for line in text.splitlines() if line.startswith("| &lt;script"))
+    assert "<script" not in text and "\x1b" not in text and "@everyone" not in text
+    assert row.count("|") == 6
+    assert not any(line.startswith("# h") for line in text.splitlines())
