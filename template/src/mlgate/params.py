@@ -19,7 +19,13 @@ def parse_duration(text: object) -> timedelta:
     """`30m`, `6h`, `1d` or `2w` as a timedelta; ValueError otherwise."""
     if isinstance(text, timedelta):
         return text
-    if isinstance(text, str) and text[:-1].isascii() and text[:-1].isdigit() and text[-1] in UNITS and int(text[:-1]) > 0:
+    if (
+        isinstance(text, str)
+        and text[:-1].isascii()
+        and text[:-1].isdigit()
+        and text[-1] in UNITS
+        and int(text[:-1]) > 0
+    ):
         return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
     raise ValueError("write a duration as a whole number and one of m, h, d, w: 30m, 6h, 1d, 2w")
 

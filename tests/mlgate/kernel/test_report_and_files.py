@@ -1,15 +1,17 @@
 """A report is whole or absent, fails closed, and shows foreign text as text."""
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from mlgate.cards import markdown
 from mlgate.errors import InfraError
 from mlgate.files import digest_tree, write_atomic, write_json
 from mlgate.report import Check, Report
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "report.schema.json"
 
 
 def report(*statuses):
@@ -72,8 +74,14 @@ def test_the_digest_of_a_folder_sees_content_and_names_and_refuses_links(tmp_pat
 
 def test_foreign_text_in_a_report_is_inert_markdown():
     hostile = "<script>alert(1)</script> | `x` @everyone [a](http://b) **b** \x1b[31m\n# h"
-    text = markdown(Report(verb="v", checks=[Check(id=hostile, title="t", status="fail", evidence=hostile, mend=hostile)]))
+    text = markdown(
+        Report(verb="v", checks=[Check(id=hostile, title="t", status="fail", evidence=hostile, mend=hostile)])
+    )
     row = next(line for line in text.splitlines() if line.startswith("| &lt;script"))
     assert "<script" not in text and "\x1b" not in text and "@everyone" not in text
     assert row.count("|") == 6
     assert not any(line.startswith("# h") for line in text.splitlines())
+
+
+def test_the_published_schema_is_the_models():
+    assert json.loads(SCHEMA.read_text()) == Report.model_json_schema()

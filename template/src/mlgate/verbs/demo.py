@@ -65,8 +65,8 @@ def _refuse_unless_fresh(project: Project) -> None:
         )
     if project.changed:
         raise ConfigError(f"uncommitted changes: {', '.join(project.changed[:3])}", "commit them first")
-    if project.params.data.source.get("drift") is None:
-        raise ConfigError("the demo needs simulated traffic, which an adopted table does not have", "see docs/adopt.md")
+    if not project.params.data.source.get("drift"):
+        raise ConfigError("the demo needs a simulated world that changes (data.source.drift)", "see docs/adopt.md")
 
 
 def _build(story: Story) -> None:
@@ -77,8 +77,10 @@ def _build(story: Story) -> None:
     story.tell(
         "repro",
         ["dvc", "repro", "--quiet"],
-        lambda r: f"validate, train, evaluate: {params.gates.metric} {observed(r, 'floor')}, "
-        f"floor {params.gates.floor.threshold}: {r.status if r else ''}",
+        lambda r: (
+            f"validate, train, evaluate: {params.gates.metric} {observed(r, 'floor')}, "
+            f"floor {params.gates.floor.threshold}: {r.status if r else ''}"
+        ),
         "reports/evaluate.json",
     )
     story.tell("prove", ["prove"], _notes, "reports/prove.json")
@@ -105,11 +107,11 @@ def _drift(story: Story) -> None:
 def _repair(story: Story) -> None:
     from mlgate.story import observed
 
-    until = story.project.params.data.source.get("demo_until")
+    until = _when_labels_are_in(story.project)
     story.tell(
         "retrain",
-        ["retrain", *(["--until", str(until)] if until else [])],
-        lambda r: f"challenger minus champion on the new holdout: {observed(r, 'champion')}",
+        ["retrain", "--until", until],
+        lambda r: f"data until {until}; challenger minus champion on the new holdout: {observed(r, 'champion')}",
         "reports/retrain.md",
     )
     story.tell("merge", ["git", "merge", "-q", "--ff-only", "mlgate/retrain"], lambda r: "retrained on main", "git log")
@@ -118,6 +120,16 @@ def _repair(story: Story) -> None:
     story.tell("deploy", ["deploy", "--env", "staging"], _notes, "mlgate history --env staging")
     story.tell("promote", ["promote"], _notes, "mlgate history --env production")
     story.tell("rollback", ["rollback", "--env", "production"], _notes, "git log env/production")
+
+
+def _when_labels_are_in(project: Project) -> str:
+    """Six weeks of changed rows to learn from, the gap in which labels arrive, and a holdout after it."""
+    from datetime import date, timedelta
+
+    params = project.params
+    changed = max(date.fromisoformat(str(change["from"])) for change in params.data.source["drift"])
+    holdout = params.split.holdout if isinstance(params.split.holdout, timedelta) else timedelta(0)
+    return str(changed + timedelta(weeks=6) + (params.split.gap or timedelta(0)) + holdout)
 
 
 def _notes(report: Report | None) -> str:
