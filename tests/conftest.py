@@ -1,0 +1,102 @@
+"""What tests of the template share: a baked repository, cheap copies of it, and its verbs run for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+# What would lead a tool of a baked repository back to the one that runs the tests.
+FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MLGATE_STATE", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
+GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment variables for every child process: this interpreter's tools first, a Git identity, no telemetry."""
+    home = tmp_path_factory.mktemp("settings")
+    (home / "gitconfig").write_text(GIT_IDENTITY, encoding="utf-8")
+    (home / "cookiecutter.yaml").write_text(
+        f"cookiecutters_dir: {home / 'cookiecutters'}\nreplay_dir: {home / 'replay'}\n", encoding="utf-8"
+    )
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    return kept | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "COOKIECUTTER_CONFIG": str(home / "cookiecutter.yaml"),
+        "DVC_NO_ANALYTICS": "1",
+        "BENTOML_DO_NOT_TRACK": "1",
+        "PYTHONUTF8": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def run(environ: dict[str, str]) -> Run:
+    """`run(command, folder, **more_environment)`: a finished process with its text, never an exception."""
+
+    def _run(command: list[str], folder: Path, *, timeout: float = 600, **extra: str) -> Done:
+        return subprocess.run(
+            [str(word) for word in command],
+            cwd=folder,
+            env=environ | extra,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return _run
+
+
+@pytest.fixture(scope="session")
+def bake(run: Run) -> Callable[..., Path]:
+    """`bake(output, answer=..., template=...)`: bakes for real, first commit included, and returns the repository."""
+
+    def _bake(output: Path, template: Path | str = TEMPLATE, **answers: str) -> Path:
+        output.mkdir(parents=True, exist_ok=True)
+        words = [f"{key}={value}" for key, value in answers.items()]
+        command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "-o", str(output), *words]
+        done = run(command, output)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (repository,) = [path for path in output.iterdir() if (path / "params.yaml").is_file()]
+        return repository
+
+    return _bake
+
+
+@pytest.fixture(scope="session")
+def baked(bake: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default project, baked and committed once. Read it; to change something, take a `project_copy`."""
+    return bake(tmp_path_factory.mktemp("baked"))
+
+
+@pytest.fixture(scope="session")
+def project_copy(baked: Path) -> Callable[[Path], Path]:
+    """`project_copy(tmp_path)`: a copy of the baked repository with its Git history, to do anything to."""
+
+    def _copy(folder: Path) -> Path:
+        return Path(shutil.copytree(baked, folder / baked.name, symlinks=True))
+
+    return _copy
+
+
+@pytest.fixture(scope="session")
+def mlgate(run: Run) -> Run:
+    """`mlgate(repository, "train", "--seed", "1")`: a verb of that repository's own code, run as a user would."""
+
+    def _mlgate(repository: Path, *arguments: str, timeout: float = 600, **extra: str) -> Done:
+        command = [sys.executable, "-m", "mlgate", *arguments]
+        return run(command, repository, timeout=timeout, PYTHONPATH=str(repository / "src"), **extra)
+
+    return _mlgate
