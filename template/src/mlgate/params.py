@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from mlgate.errors import ConfigError
 from mlgate.yaml_file import read_yaml
 
 Task = Literal["binary", "multiclass", "regression"]
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -19,14 +21,8 @@ def parse_duration(text: object) -> timedelta:
     """`30m`, `6h`, `1d` or `2w` as a timedelta; ValueError otherwise."""
     if isinstance(text, timedelta):
         return text
-    if (
-        isinstance(text, str)
-        and text[:-1].isascii()
-        and text[:-1].isdigit()
-        and text[-1] in UNITS
-        and int(text[:-1]) > 0
-    ):
-        return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
+    if isinstance(text, str) and (found := _DURATION.fullmatch(text)):
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
     raise ValueError("write a duration as a whole number and one of m, h, d, w: 30m, 6h, 1d, 2w")
 
 

@@ -16,7 +16,7 @@ class _Plain(yaml.SafeLoader):
     """Refuses aliases (the billion-laughs attack), explicit tags and duplicate keys, which YAML allows."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         if isinstance(event, yaml.events.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", event.start_mark)
         if getattr(event, "anchor", None):
