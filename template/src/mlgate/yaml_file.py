@@ -17,12 +17,13 @@ class _Plain(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        where: Any = event.start_mark
         if isinstance(event, yaml.events.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", event.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed", where)
         if getattr(event, "anchor", None):
-            raise yaml.composer.ComposerError(None, None, "anchors (&name) are not allowed", event.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "anchors (&name) are not allowed", where)
         if getattr(event, "tag", None):
-            raise yaml.composer.ComposerError(None, None, "tags (!name) are not allowed", event.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "tags (!name) are not allowed", where)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
