@@ -23,16 +23,26 @@ def main():
 
 
 def remove_leftovers(root):
-    """Remove what the project's .gitignore names (environments, caches, state), and data that a run produced."""
-    lines = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
-    ignored = [line.strip("/") for line in lines if line.strip() and not line.startswith("#")]
+    """Remove what the .gitignore files name (environments, caches, state), and data that a run produced."""
+    ignored = [(root, name) for name in PRODUCED]
     for folder, folders, files in os.walk(root):
-        for name in [*folders, *files]:
-            path = Path(folder, name)
-            inside = path.relative_to(root).as_posix()
-            if inside in PRODUCED or any(fnmatch.fnmatch(part, p) for part in (name, inside) for p in ignored):
+        here = Path(folder)
+        ignored += [(here, line) for line in patterns(here / ".gitignore")]
+        for path in [here / name for name in [*folders, *files]]:
+            if any(matches(path, base, pattern) for base, pattern in ignored if base in path.parents):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        folders[:] = [name for name in folders if Path(folder, name).exists()]
+        folders[:] = [name for name in folders if (here / name).exists()]
+
+
+def patterns(gitignore):
+    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.is_file() else []
+    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith(("#", "!"))]
+
+
+def matches(path, base, pattern):
+    """As Git reads it: a pattern with a slash counts from its own folder, one without counts anywhere below."""
+    name = path.relative_to(base).as_posix() if "/" in pattern else path.name
+    return fnmatch.fnmatchcase(name, pattern.lstrip("/"))
 
 
 if __name__ == "__main__":
