@@ -1,0 +1,164 @@
+"""Model inputs from raw transactions: the same function at training and at serving, and nothing from the future.
+
+A feature of a transaction at time t uses that transaction and others of the same customer or terminal strictly
+before t. Sums are kept in whole cents, so that training and serving agree to the last bit whatever the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from mlgate.history_spec import HistorySpec
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+HOUR = 3_600_000_000  # microseconds
+DAY = 24 * HOUR
+LONGEST = 28 * DAY
+CATEGORIES = ("category",)
+FEATURES = (
+    "amount",
+    "hour",
+    "weekday",
+    "night",
+    "category",
+    "customer_count_1d",
+    "customer_count_7d",
+    "customer_count_28d",
+    "customer_mean_1d",
+    "customer_mean_28d",
+    "customer_hours_since_last",
+    "customer_at_terminal_28d",
+    "customer_in_category_28d",
+    "customer_nights_28d",
+    "amount_to_customer_mean",
+    "terminal_count_1d",
+    "terminal_count_7d",
+    "terminal_count_28d",
+    "terminal_mean_28d",
+    "terminal_mean_7d_to_28d",
+    "amount_to_terminal_mean",
+)
+HISTORY = HistorySpec(
+    keys=("customer_id", "terminal_id"),
+    time="timestamp",
+    columns=("transaction_id", "timestamp", "customer_id", "terminal_id", "amount", "category"),
+    days=30,
+)
+
+
+def features(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
+    """Features of each row, from itself and from earlier transactions.
+
+    Parameters
+    ----------
+    rows
+        Raw transactions in any order, n of them; earlier ones among them count for later ones.
+    history
+        More transactions that may count, at least those of the same customers and terminals in the 28 days before;
+        one that is also in `rows` (same transaction_id, as when a request is sent twice) counts once.
+
+    Returns
+    -------
+    DataFrame
+        Columns FEATURES, index of `rows`. Counts are 0 where there is nothing before, means and ratios NaN.
+    """
+    raw = _Raw(rows, history)
+    customer, terminal = _Past(raw.customer, raw), _Past(raw.terminal, raw)
+    columns: dict[str, Any] = {
+        "amount": raw.cents[: raw.asked] / 100.0,
+        "hour": raw.hour[: raw.asked].astype(np.float64),
+        "weekday": ((raw.time[: raw.asked] // DAY + 3) % 7).astype(np.float64),
+        "night": raw.night[: raw.asked].astype(np.float64),
+        "category": rows["category"].to_numpy(dtype=object),
+    }
+    for days in (1, 7, 28):
+        columns[f"customer_count_{days}d"] = customer.count(days).astype(np.float64)
+        columns[f"terminal_count_{days}d"] = terminal.count(days).astype(np.float64)
+    columns["customer_mean_1d"] = customer.mean(1)
+    columns["customer_mean_28d"] = customer.mean(28)
+    columns["customer_hours_since_last"] = customer.hours_since_last()
+    columns["customer_at_terminal_28d"] = _Past(_pair(raw.customer, raw.terminal), raw).count(28).astype(np.float64)
+    columns["customer_in_category_28d"] = _Past(_pair(raw.customer, raw.category), raw).count(28).astype(np.float64)
+    columns["customer_nights_28d"] = _Past(raw.customer, raw, raw.night).total(28).astype(np.float64)
+    columns["amount_to_customer_mean"] = columns["amount"] / columns["customer_mean_28d"]
+    columns["terminal_mean_28d"] = terminal.mean(28)
+    columns["terminal_mean_7d_to_28d"] = terminal.mean(7) / columns["terminal_mean_28d"]
+    columns["amount_to_terminal_mean"] = columns["amount"] / columns["terminal_mean_28d"]
+    return pd.DataFrame({name: columns[name] for name in FEATURES}, index=rows.index)
+
+
+class _Raw:
+    """The columns of `rows` followed by those of `history`, as integers."""
+
+    def __init__(self, rows: pd.DataFrame, history: pd.DataFrame | None) -> None:
+        self.asked = len(rows)
+        parts = [rows]
+        if history is not None and len(history):
+            sent_again = np.isin(history["transaction_id"].to_numpy(), rows["transaction_id"].to_numpy())
+            parts.append(history[~sent_again] if sent_again.any() else history)
+        self.time = _joined(part["timestamp"].to_numpy().astype("datetime64[us]").view(np.int64) for part in parts)
+        self.cents = _joined(np.rint(part["amount"].to_numpy(np.float64) * 100).astype(np.int64) for part in parts)
+        self.customer = _codes(_joined(part["customer_id"].to_numpy() for part in parts))
+        self.terminal = _codes(_joined(part["terminal_id"].to_numpy() for part in parts))
+        self.category = _codes(_joined(part["category"].to_numpy(dtype=object) for part in parts))
+        self.hour = self.time // HOUR % 24
+        self.night = (self.hour < 6).astype(np.int64)
+        self.moments = np.unique(self.time)
+
+
+class _Past:
+    """Rows that share a key, in order of time, with running totals: any window is a difference of two of them.
+
+    Key and time become one sortable integer, `code * (number of moments + 1) + rank of the moment`, so that one binary
+    search finds where a window of a key begins, and another where it ends: before the row's own moment.
+    """
+
+    def __init__(self, codes: Integers, raw: _Raw, values: Integers | None = None) -> None:
+        self._raw, self._codes, self._width = raw, codes, len(raw.moments) + 1
+        place = codes * self._width + np.searchsorted(raw.moments, raw.time)
+        self._order = np.argsort(place, kind="stable")
+        self._sorted = place[self._order]
+        self._running = np.concatenate([[0], np.cumsum((raw.cents if values is None else values)[self._order])])
+        self._end = np.searchsorted(self._sorted, place[: raw.asked], side="left")
+
+    def _begin(self, days: int) -> Integers:
+        asked = self._raw.asked
+        rank = np.searchsorted(self._raw.moments, self._raw.time[:asked] - days * DAY, side="left")
+        begin = self._codes[:asked] * self._width + rank
+        return np.asarray(np.searchsorted(self._sorted, begin, side="left"), dtype=np.int64)
+
+    def count(self, days: int) -> Integers:
+        return np.asarray(self._end - self._begin(days), dtype=np.int64)
+
+    def total(self, days: int) -> Integers:
+        return np.asarray(self._running[self._end] - self._running[self._begin(days)], dtype=np.int64)
+
+    def mean(self, days: int) -> Floats:
+        """Mean amount in euros; NaN where the window is empty."""
+        count = self.count(days)
+        return np.where(count > 0, self.total(days) / np.maximum(count, 1) / 100.0, np.nan)
+
+    def hours_since_last(self) -> Floats:
+        """Hours since the row before; NaN where there is none within the longest window."""
+        previous = self._raw.time[self._order[np.maximum(self._end - 1, 0)]]
+        passed = (self._raw.time[: self._raw.asked] - previous) / HOUR
+        return np.where(self.count(28) > 0, passed, np.nan)
+
+
+def _joined(parts: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    arrays = list(parts)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _codes(values: npt.NDArray[Any]) -> Integers:
+    return np.asarray(pd.factorize(values, use_na_sentinel=False)[0], dtype=np.int64)
+
+
+def _pair(left: Integers, right: Integers) -> Integers:
+    return _codes(left * (int(right.max(initial=0)) + 1) + right)
