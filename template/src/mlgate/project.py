@@ -32,7 +32,15 @@ class Project:
 
     @functools.cached_property
     def params(self) -> Params:
-        return Params.read(self.root / "params.yaml")
+        try:
+            return Params.read(self.root / "params.yaml")
+        except ConfigError:
+            if (self.root.parent / "cookiecutter.json").is_file():
+                raise ConfigError(
+                    f"{self.root} is the template, not a project yet: its name and owner are answers to come",
+                    f'in {self.root.parent}: make in-place ARGS="VERB"',
+                ) from None
+            raise
 
     @property
     def raw(self) -> Path:
