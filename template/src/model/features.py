@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 HOUR = 3_600_000_000  # microseconds
 DAY = 24 * HOUR
-LONGEST = 28 * DAY
+LONGEST = 28  # days
 CATEGORIES = ("category",)
 FEATURES = (
     "amount",
@@ -75,19 +75,23 @@ def features(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
         "hour": raw.hour[: raw.asked].astype(np.float64),
         "weekday": ((raw.time[: raw.asked] // DAY + 3) % 7).astype(np.float64),
         "night": raw.night[: raw.asked].astype(np.float64),
-        "category": rows["category"].to_numpy(dtype=object),
+        "category": pd.array(rows["category"].to_numpy(dtype=object), dtype="str"),
     }
-    for days in (1, 7, 28):
+    for days in (1, 7, LONGEST):
         columns[f"customer_count_{days}d"] = customer.count(days).astype(np.float64)
         columns[f"terminal_count_{days}d"] = terminal.count(days).astype(np.float64)
     columns["customer_mean_1d"] = customer.mean(1)
-    columns["customer_mean_28d"] = customer.mean(28)
+    columns["customer_mean_28d"] = customer.mean(LONGEST)
     columns["customer_hours_since_last"] = customer.hours_since_last()
-    columns["customer_at_terminal_28d"] = _Past(_pair(raw.customer, raw.terminal), raw).count(28).astype(np.float64)
-    columns["customer_in_category_28d"] = _Past(_pair(raw.customer, raw.category), raw).count(28).astype(np.float64)
-    columns["customer_nights_28d"] = _Past(raw.customer, raw, raw.night).total(28).astype(np.float64)
+    columns["customer_at_terminal_28d"] = (
+        _Past(_pair(raw.customer, raw.terminal), raw).count(LONGEST).astype(np.float64)
+    )
+    columns["customer_in_category_28d"] = (
+        _Past(_pair(raw.customer, raw.category), raw).count(LONGEST).astype(np.float64)
+    )
+    columns["customer_nights_28d"] = customer.total(LONGEST, raw.night).astype(np.float64)
     columns["amount_to_customer_mean"] = columns["amount"] / columns["customer_mean_28d"]
-    columns["terminal_mean_28d"] = terminal.mean(28)
+    columns["terminal_mean_28d"] = terminal.mean(LONGEST)
     columns["terminal_mean_7d_to_28d"] = terminal.mean(7) / columns["terminal_mean_28d"]
     columns["amount_to_terminal_mean"] = columns["amount"] / columns["terminal_mean_28d"]
     return pd.DataFrame({name: columns[name] for name in FEATURES}, index=rows.index)
@@ -109,7 +113,15 @@ class _Raw:
         self.category = _codes(_joined(part["category"].to_numpy(dtype=object) for part in parts))
         self.hour = self.time // HOUR % 24
         self.night = (self.hour < 6).astype(np.int64)
-        self.moments = np.unique(self.time)
+        self.moments, self.rank = np.unique(self.time, return_inverse=True)
+        self._before: dict[int, Integers] = {}
+
+    def ranks_before(self, days: int) -> Integers:
+        """Rank of the first moment in the window of `days` before each row."""
+        if days not in self._before:
+            first = np.searchsorted(self.moments, self.moments - days * DAY, side="left")
+            self._before[days] = np.asarray(first[self.rank], dtype=np.int64)
+        return self._before[days]
 
 
 class _Past:
@@ -119,36 +131,46 @@ class _Past:
     search finds where a window of a key begins, and another where it ends: before the row's own moment.
     """
 
-    def __init__(self, codes: Integers, raw: _Raw, values: Integers | None = None) -> None:
-        self._raw, self._codes, self._width = raw, codes, len(raw.moments) + 1
-        place = codes * self._width + np.searchsorted(raw.moments, raw.time)
-        self._order = np.argsort(place, kind="stable")
+    def __init__(self, codes: Integers, raw: _Raw) -> None:
+        width = len(raw.moments) + 1
+        place = codes * width + raw.rank
+        self._raw, self._order = raw, np.argsort(place, kind="stable")
         self._sorted = place[self._order]
-        self._running = np.concatenate([[0], np.cumsum((raw.cents if values is None else values)[self._order])])
-        self._end = np.searchsorted(self._sorted, place[: raw.asked], side="left")
-
-    def _begin(self, days: int) -> Integers:
-        asked = self._raw.asked
-        rank = np.searchsorted(self._raw.moments, self._raw.time[:asked] - days * DAY, side="left")
-        begin = self._codes[:asked] * self._width + rank
-        return np.asarray(np.searchsorted(self._sorted, begin, side="left"), dtype=np.int64)
+        self._key = self._sorted - raw.rank[self._order]
+        self._end = np.searchsorted(self._sorted, self._sorted, side="left")
+        self._begins: dict[int, Integers] = {}
 
     def count(self, days: int) -> Integers:
-        return np.asarray(self._end - self._begin(days), dtype=np.int64)
+        """How many rows stand in the window of `days` that ends before each row asked for."""
+        return self._asked(self._end - self._begin(days))
 
-    def total(self, days: int) -> Integers:
-        return np.asarray(self._running[self._end] - self._running[self._begin(days)], dtype=np.int64)
+    def total(self, days: int, values: Integers) -> Integers:
+        """Sum of `values` (one a raw row) over the same window."""
+        running = np.concatenate([[0], np.cumsum(values[self._order])])
+        return self._asked(running[self._end] - running[self._begin(days)])
 
     def mean(self, days: int) -> Floats:
         """Mean amount in euros; NaN where the window is empty."""
         count = self.count(days)
-        return np.where(count > 0, self.total(days) / np.maximum(count, 1) / 100.0, np.nan)
+        return np.where(count > 0, self.total(days, self._raw.cents) / np.maximum(count, 1) / 100.0, np.nan)
 
     def hours_since_last(self) -> Floats:
         """Hours since the row before; NaN where there is none within the longest window."""
-        previous = self._raw.time[self._order[np.maximum(self._end - 1, 0)]]
-        passed = (self._raw.time[: self._raw.asked] - previous) / HOUR
-        return np.where(self.count(28) > 0, passed, np.nan)
+        time = self._raw.time[self._order]
+        passed = self._asked(time - time[np.maximum(self._end - 1, 0)]) / HOUR
+        return np.where(self.count(LONGEST) > 0, passed, np.nan)
+
+    def _begin(self, days: int) -> Integers:
+        if days not in self._begins:
+            first = self._key + self._raw.ranks_before(days)[self._order]
+            self._begins[days] = np.asarray(np.searchsorted(self._sorted, first, side="left"), dtype=np.int64)
+        return self._begins[days]
+
+    def _asked(self, ordered: Integers) -> Integers:
+        """From the order of key and time back to that of the rows asked for."""
+        result = np.empty_like(ordered)
+        result[self._order] = ordered
+        return result[: self._raw.asked]
 
 
 def _joined(parts: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -30,9 +30,9 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 class Drift(BaseModel):
     """One change: `{kind: price_inflation, from: "2026-05-04", strength: 0.3}`.
 
-    `strength` is for price_inflation the rise (0.3: amounts are 30 % higher); for new_fraud_pattern the bursts of card
-    testing a day for each 1,000 customers; for new_category the share of terminals that belong to it; for missing_field
-    the share of rows without a category; for traffic_stops the share of rows that never arrive.
+    What `strength` means: for price_inflation the rise (0.3: amounts are 30 % higher); for new_fraud_pattern the
+    bursts of card testing a day for each 1,000 customers; for new_category the share of terminals that belong to it;
+    for missing_field the share of rows without a category; for traffic_stops the share of rows that never arrive.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
