@@ -1,0 +1,106 @@
+"""Data versions, kept by DVC: record what a verb wrote, refuse what reaches outside, push and see that it arrived."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from mlgate.errors import ConfigError, InfraError
+from mlgate.project import Project, run
+
+
+def record(project: Project, stage: str) -> None:
+    """Write the hashes of `stage`'s files, as they are now, into `dvc.lock`; nothing where DVC itself runs the stage.
+
+    Raises
+    ------
+    ConfigError
+        If an output is a symlink.
+    InfraError
+        If DVC fails, with its own words.
+    """
+    if os.environ.get("DVC_STAGE"):
+        return
+    refuse_symlinks(project)
+    _dvc(project, "commit", "--quiet", "--force", stage)
+
+
+def recorded(project: Project, stage: str, path: Path) -> bool:
+    """Whether `dvc.lock` already names `path`, as it is now, as an output of `stage`: then DVC need not be asked."""
+    from mlgate.yaml_file import read_yaml
+
+    if not (project.root / "dvc.lock").is_file():
+        return False
+    entry = ((read_yaml(project.root / "dvc.lock") or {}).get("stages") or {}).get(stage) or {}
+    content = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    wanted = {"path": path.relative_to(project.root).as_posix(), "md5": content}
+    return any(wanted.items() <= out.items() for out in entry.get("outs") or [])
+
+
+def initialised(project: Project) -> bool:
+    return (project.root / ".dvc" / "config").is_file() and (project.root / "dvc.yaml").is_file()
+
+
+def outputs(project: Project) -> list[Path]:
+    """Every path that `dvc.yaml` declares as an output."""
+    from mlgate.yaml_file import read_yaml
+
+    stages = (read_yaml(project.root / "dvc.yaml") or {}).get("stages") or {}
+    found: list[Path] = []
+    for stage in stages.values():
+        for entry in (stage or {}).get("outs") or []:
+            name = next(iter(entry)) if isinstance(entry, dict) else entry
+            found.append(project.root / str(name))
+    return found
+
+
+def refuse_symlinks(project: Project) -> None:
+    """Refuse outputs that are, lie in, or contain a symlink: DVC would write through it to anywhere (case 7)."""
+    for path in outputs(project):
+        inside = [p for p in path.rglob("*") if p.is_symlink()] if path.is_dir() and not path.is_symlink() else []
+        chain = [path, *(p for p in path.parents if p != project.root and project.root in p.parents)]
+        for link in [*(p for p in chain if p.is_symlink()), *inside]:
+            raise ConfigError(f"{link} is a symlink; an output could land outside the repository", f"remove {link}")
+        if not path.resolve().is_relative_to(project.root.resolve()):
+            raise ConfigError(f"{path} lies outside the repository", "fix the path in dvc.yaml")
+
+
+def private_cache(project: Project) -> None:
+    """Make DVC's folders readable by this user alone: what lies in them is unpickled by DVC (case 8)."""
+    for name in ("cache", "tmp"):
+        folder = project.root / ".dvc" / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise ConfigError(f"{folder} belongs to someone else", f"remove {folder}; DVC makes it again")
+        folder.chmod(0o700)
+
+
+def pull(project: Project) -> None:
+    """Fetch every output from the remote, after checking that each lands inside the repository."""
+    refuse_symlinks(project)
+    _dvc(project, "pull", "--quiet")
+
+
+def push(project: Project) -> None:
+    """Send every output to the remote and ask DVC whether all arrived: `dvc push` exits 0 also where files are missing.
+
+    Raises
+    ------
+    InfraError
+        If no remote is set, the remote can't be reached, or lacks a file afterwards.
+    """
+    _dvc(project, "push", "--quiet")
+    answer: Any = json.loads(_dvc(project, "status", "--cloud", "--json") or "{}")
+    if answer:
+        missing = ", ".join(sorted(answer))
+        raise InfraError(f"the remote lacks {missing} after the push", "run `dvc repro`, then push again")
+
+
+def _dvc(project: Project, *arguments: str) -> str:
+    private_cache(project)
+    site = {"DVC_SITE_CACHE_DIR": str(project.root / ".dvc" / "tmp" / "site"), "DVC_NO_ANALYTICS": "1"}
+    return run([sys.executable, "-m", "dvc", *arguments], project.root, environ=project.environ(site))
