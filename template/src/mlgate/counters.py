@@ -1,0 +1,34 @@
+"""What the service counts for /metrics, beside what BentoML counts already."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+
+@dataclass(frozen=True)
+class Counters:
+    predictions: Counter
+    refused: Counter
+    logged: Counter
+    history: Counter
+
+
+@functools.cache
+def counters() -> Counters:
+    """The counters of this process; imported late, as prometheus_client looks at once for its shared folder."""
+    from prometheus_client import Counter
+
+    made = Counters(
+        predictions=Counter("mlgate_predictions", "Predictions answered", ["version"]),
+        refused=Counter("mlgate_requests_refused", "Requests answered with an error, by status", ["status"]),
+        logged=Counter("mlgate_prediction_log", "Predictions written to the log, or dropped", ["outcome"]),
+        history=Counter("mlgate_history_trouble", "Times that the environment's history could not be used"),
+    )
+    for outcome in ("written", "dropped"):
+        made.logged.labels(outcome)
+    return made

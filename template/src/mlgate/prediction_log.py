@@ -1,0 +1,147 @@
+"""Every prediction as a line of JSON, written after it was answered: it can neither delay nor fail an answer.
+
+A bounded queue and one thread a process. What does not fit, or can't be written, is dropped and counted. Files rotate
+by day and size; the oldest go when the folder reaches its limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlgate.prediction_read import read
+
+__all__ = ["PredictionLog", "read"]
+
+log = logging.getLogger("mlgate.prediction_log")
+SUFFIX = ".jsonl"
+SHARE = 16  # a file rotates at this part of the folder's limit
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+class PredictionLog:
+    """Appends predictions to files in `folder`.
+
+    Parameters
+    ----------
+    limit
+        Bytes of the whole folder, of all processes.
+    waiting
+        Predictions that may wait to be written.
+    counted
+        Called with ("written" or "dropped", number of predictions).
+    """
+
+    def __init__(self, folder: Path, limit: int, waiting: int, counted: Callable[[str, int], None]) -> None:
+        self._folder, self._limit, self._most, self._counted = folder, limit, waiting, counted
+        self._queue: queue.SimpleQueue[tuple[int, Lines] | None] = queue.SimpleQueue()
+        self._waiting, self._lock = 0, threading.Lock()
+        self._file: _File | None = None
+        self._said = 0.0
+        self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    def append(self, number: int, lines: Lines) -> None:
+        """Queue `number` predictions; `lines` makes their records later, in the writer's thread. Never blocks."""
+        with self._lock:
+            full = self._waiting + number > self._most
+            self._waiting += 0 if full else number
+        if full:
+            self._counted("dropped", number)
+        else:
+            self._queue.put((number, lines))
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Write what waits, for at most `seconds`, and stop."""
+        self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _write_all(self) -> None:
+        while (item := self._queue.get()) is not None:
+            number, lines = item
+            written = self._write(lines)
+            self._counted("written" if written else "dropped", number)
+            with self._lock:
+                self._waiting -= number
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, lines: Lines) -> bool:
+        try:
+            content = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines()).encode()
+            if self._file is None or self._file.spent():
+                self._rotate()
+            assert self._file is not None
+            self._file.write(content)
+            return True
+        except OSError as error:
+            self._trouble(error.strerror or str(error))
+        except Exception as error:  # a prediction that can't be told must not end the thread that tells the others
+            self._trouble(f"{type(error).__name__}: {error}")
+        return False
+
+    def _rotate(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._remove_oldest()
+        self._file = _File(self._folder, max(1, self._limit // SHARE))
+
+    def _remove_oldest(self) -> None:
+        """Keep the folder under its limit, with room for one more file."""
+        kept = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._folder.glob("*" + SUFFIX))
+        total = sum(size for _, size, _ in kept)
+        for _, size, path in kept:
+            if total + self._limit // SHARE <= self._limit:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+
+    def _trouble(self, reason: str) -> None:
+        if time.monotonic() - self._said > 10:
+            self._said = time.monotonic()
+            log.warning("prediction log in %s: %s; predictions are answered, and not logged", self._folder, reason)
+
+
+class _File:
+    """One file of one process. A line that could be written in part only is ended before the next one begins."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._day = datetime.now(UTC).date()
+        self.path = folder / f"{self._day}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._limit, self._size, self._torn = limit, 0, False
+
+    def spent(self) -> bool:
+        """Whether the next line belongs into another file: a new day, enough bytes, or someone removed this one."""
+        return self._size >= self._limit or self._day != datetime.now(UTC).date() or not self.path.exists()
+
+    def write(self, content: bytes) -> None:
+        content = b"\n" + content if self._torn else content
+        done = 0
+        while done < len(content):
+            try:
+                done += os.write(self._descriptor, content[done:])
+            except OSError:
+                self._torn |= done > 0
+                raise
+        self._torn = False
+        self._size += len(content)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.fsync(self._descriptor)
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
