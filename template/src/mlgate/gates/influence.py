@@ -1,9 +1,9 @@
 """How much each row moves a metric: the one quantity from which every standard error of the gates is made.
 
 A metric is a functional of the distribution of rows; its influence function psi has mean 0, and the metric's variance
-is var(psi) / n (Hampel 1974; van der Vaart, Asymptotic Statistics, 1998, chapter 20). Rank metrics see a row only by its
-class and by which positives it lies above, at or below, so rows fall into at most 2m + 1 cells for m distinct positive
-scores. Metrics computed from counts a cell are exact, ties included, and vectorise over resamples.
+is var(psi) / n (Hampel 1974; van der Vaart, Asymptotic Statistics, 1998, chapter 20). Rank metrics see a row only by
+its class and by which positives it lies above, at or below, so rows fall into at most 2m + 1 cells for m distinct
+positive scores. Metrics computed from counts a cell are exact, ties included, and vectorise over resamples.
 """
 
 from __future__ import annotations

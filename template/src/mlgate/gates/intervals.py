@@ -125,6 +125,15 @@ def difference(
     return Interval(gap, gap - reach, gap + reach, se, "paired t", new.clusters, df)
 
 
+def mean_interval(values: Array, confidence: float) -> tuple[float, float | None, float | None]:
+    """Mean of independent values in [0, 1], such as one a day, with t bounds; None where one value gives no spread."""
+    value = float(values.mean())
+    if len(values) < 2:
+        return value, None, None
+    reach = float(stats.t.ppf(confidence, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return value, max(0.0, value - reach), min(1.0, value + reach)
+
+
 def _bounds(
     rows: Sample, metric: Metric, value: float, se: float, psi: Array, df: int, confidence: float
 ) -> tuple[float, float, str]:

@@ -1,0 +1,196 @@
+"""The champion's scores on the holdout: those that the ledger keeps, or those of its own bundle, run anew.
+
+The champion runs as it was released: its own code, features, model and locked packages, in a process of its own. Only
+the rows are today's. Its files are compared with the digest in the ledger before any of them runs.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import ValidationError
+
+from mlgate.errors import DataError, InfraError
+from mlgate.files import digest
+from mlgate.holdout import Holdout, scores_of
+from mlgate.ledger import Ledger
+from mlgate.params import Params
+from mlgate.project import Project, run
+from mlgate.release import ModelCard, Release, image_digest
+
+Array = npt.NDArray[Any]
+SCRIPT = """\
+import json, sys, warnings
+from pathlib import Path
+import numpy as np
+warnings.simplefilter("ignore")
+from mlgate import modelfile, snapshot
+from mlgate.params import Params
+from mlgate.scoring import score
+from model.features import features
+said = json.load(sys.stdin)
+params = Params.read(Path(said["bundle"]) / "params.yaml")
+frame = snapshot.read(Path(said["raw"]), params)
+inputs = features(frame, None).iloc[said["positions"]]
+model = modelfile.load(Path(said["model"]), said["digest"])
+np.save(said["out"], score(model, inputs, params.data.task), allow_pickle=False)
+"""
+
+
+def require_comparable(project: Project, card: ModelCard) -> None:
+    """Refuse a champion that answers another question: another task, or other classes behind the same numbers."""
+    mend = "deploy under a new slug, or change the task back: these models can't be compared"
+    content = Ledger(project).file("production", "model.json")
+    try:
+        then = ModelCard.model_validate_json(content or b"")
+    except ValidationError as error:
+        raise DataError("model.json in env/production is missing or damaged", "deploy the champion again") from error
+    if (then.task, then.classes) != (card.task, card.classes):
+        raise DataError(f"the champion is {then.task} {then.classes}, the challenger {card.task} {card.classes}", mend)
+
+
+def require_unseen(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> str:
+    """Say why no row of the holdout can have trained the champion; DataError where one may have.
+
+    With a time column every row must be newer than the champion's newest training row. Without one the champion must
+    have been split with the same salt and keys, and no smaller a share held out, so that it held these rows out too.
+    """
+    if rows.times is not None:
+        if champion.trained_until is None:
+            raise DataError("the ledger does not say until when the champion was trained", "deploy it again")
+        until = pd.Timestamp(champion.trained_until)
+        until = until.tz_convert(None) if until.tzinfo else until
+        seen = rows.times <= until.to_datetime64()
+        if seen.any():
+            raise DataError(
+                f"the champion was trained on rows until {until}: {int(seen.sum()):,} of {len(seen):,} rows of the "
+                "holdout are not newer",
+                "ingest newer data, so that the holdout is unseen by both models",
+            )
+        return f"every row is newer than the champion's training rows (until {until})"
+    if champion.holdout_digest == card.holdout_digest:
+        return "the champion held out these very rows"
+    then, now = _params_of(project, champion), project.params
+    same = (then.split.salt, then.data.cluster, then.data.id) == (now.split.salt, now.data.cluster, now.data.id)
+    keyed = bool(now.data.cluster or now.data.id)
+    share = isinstance(then.split.holdout, float) and isinstance(now.split.holdout, float)
+    if not (same and keyed and share and now.split.holdout <= then.split.holdout):  # type: ignore[operator]
+        raise DataError(
+            "the holdout was split off by other rules than the champion's: it may have been trained on these rows",
+            "restore split.salt, split.holdout, data.id and data.cluster to the champion's, or split by time",
+        )
+    return "the champion held these rows out by the same hash"
+
+
+def champion_scores(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> tuple[Array, str]:
+    """Scores (n,) or (n, classes) of the champion on the holdout, in its order, and where they come from.
+
+    Raises
+    ------
+    DataError
+        If the ledger's scores are missing, damaged or lack a row, or the champion can't score these rows.
+    InfraError
+        If the champion's bundle is not on this machine or its environment can't be made.
+    """
+    if champion.holdout_digest == card.holdout_digest:
+        return _stored(Ledger(project).file("production", "holdout.parquet"), rows), "scores kept in the ledger"
+    return _rescore(project, champion, rows), "scored anew by its own bundle"
+
+
+def _params_of(project: Project, champion: Release) -> Params:
+    return Params.read(_bundle(project, champion) / "params.yaml")
+
+
+def _stored(content: bytes | None, rows: Holdout) -> Array:
+    mend = "deploy the champion again, or roll back: `mlgate rollback --env production`"
+    if content is None:
+        raise DataError("env/production keeps no holdout.parquet: the champion's scores are missing", mend)
+    try:
+        frame = pd.read_parquet(io.BytesIO(content))
+        hashes = frame["row_hash"].to_numpy(dtype=np.uint64)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError("holdout.parquet in env/production is damaged", mend) from error
+    if len(np.unique(hashes)) != len(hashes):
+        raise DataError("holdout.parquet in env/production names a row twice", mend)
+    place = pd.Index(hashes).get_indexer(pd.Index(rows.hashes))
+    if (place < 0).any():
+        raise DataError(f"the ledger has no champion's score for {int((place < 0).sum()):,} rows of the holdout", mend)
+    return np.asarray(scores_of(frame, "the champion")[place])
+
+
+def _bundle(project: Project, champion: Release) -> Path:
+    """The champion's `src/` on this machine, byte for byte what was released."""
+    folder = project.state / "releases" / champion.hex
+    if not (folder / "src" / "model").is_dir():
+        raise InfraError(
+            f"the holdout changed, and the champion {champion.version} is not on this machine to score it",
+            f"rebuild it: check out {champion.source_commit[:12]}, run `mlgate package`, and come back",
+        )
+    if image_digest(folder) != champion.image:
+        raise InfraError(
+            f"the files in {folder} are not the champion's that the ledger names",
+            f"remove that folder, check out {champion.source_commit[:12]}, and run `mlgate package`",
+        )
+    return folder / "src"
+
+
+def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
+    bundle = _bundle(project, champion)
+    artifacts = bundle / "artifacts"
+    model = next((path for path in sorted(artifacts.glob("model.*")) if path.suffix in (".skops", ".joblib")), None)
+    if model is None or digest(model) != champion.model_digest:
+        raise InfraError(f"{artifacts} does not hold the champion's model", "remove the release, and package it again")
+    with tempfile.TemporaryDirectory(prefix="mlgate-champion-") as scratch:
+        out = Path(scratch) / "scores.npy"
+        said = {
+            "bundle": str(bundle),
+            "raw": str(project.raw),
+            "positions": rows.positions.tolist(),
+            "model": str(model),
+            "digest": champion.model_digest,
+            "out": str(out),
+        }
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("MLGATE_")}
+        environ |= {"PYTHONPATH": str(bundle), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+        try:
+            run(
+                [_python(project, bundle), "-c", SCRIPT],
+                Path(scratch),
+                environ=environ,
+                stdin=json.dumps(said).encode(),
+            )
+        except InfraError as error:
+            raise DataError(
+                f"the champion could not score the new holdout: {error}",
+                "today's rows may lack what its features need: see docs/gates.md",
+            ) from error
+        scores = np.load(out, allow_pickle=False)
+    return np.asarray(scores)
+
+
+def _python(project: Project, bundle: Path) -> str:
+    """An interpreter with the champion's packages: this one where both locks are equal, else one made by uv."""
+    lock, ours = bundle / "uv.lock", project.root / "uv.lock"
+    if lock.is_file() and ours.is_file() and filecmp.cmp(lock, ours, shallow=False):
+        return sys.executable
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if uv is None or not lock.is_file():
+        raise InfraError(
+            "the champion's packages differ from today's, and uv is not here to install them", "install uv"
+        )
+    folder = project.state / "champions" / digest(lock).removeprefix("sha256:")[:16]
+    environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)}
+    wanted = ["sync", "--quiet", "--locked", "--no-dev", "--no-install-project", "--project", str(bundle)]
+    run([uv, *wanted], bundle, environ=environ)
+    return str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")

@@ -1,0 +1,60 @@
+"""Whether a verdict still stands: the same model, rows, champion, rules and code give the same one again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mlgate.files import digest, digest_tree, write_json
+from mlgate.ledger import Ledger
+from mlgate.project import Project
+from mlgate.report import Report
+
+
+def evaluation_key(project: Project) -> str:
+    """Digest of everything that `evaluate` looks at; empty where a part is missing, which is never a match."""
+    root = project.root
+    files = [project.raw, root / "data" / "split.json", project.models / "model.json"]
+    if not all(path.is_file() for path in files):
+        return ""
+    said = project.params.model_dump(mode="json")
+    lock = root / "uv.lock"
+    content = {
+        "params": {name: said[name] for name in ("data", "gates", "split", "quality")},
+        "files": [digest(path) for path in files],
+        "models": digest_tree(project.models),
+        "code": _code(Path(__file__).parent),
+        "lock": digest(lock) if lock.is_file() else "",
+        "champion": Ledger(project).head("production"),
+    }
+    return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def standing(project: Project, key: str) -> Report | None:
+    """The former report, if it was made from the same `key` and passed."""
+    try:
+        kept = json.loads(_key_file(project).read_bytes())
+        report = Report.read(project.reports / "evaluate.json")
+    except (OSError, ValueError, ValidationError):
+        return None
+    whole = isinstance(kept, dict) and kept.get("key") == key and (project.reports / "metrics.json").is_file()
+    return report if key and whole and report.status == "pass" else None
+
+
+def keep(project: Project, key: str, report: Report) -> None:
+    """Note from what a passing report was made; a red one leaves nothing to stand on."""
+    if report.status == "pass" and key:
+        write_json(_key_file(project), {"key": key})
+    else:
+        _key_file(project).unlink(missing_ok=True)
+
+
+def _key_file(project: Project) -> Path:
+    return project.reports / "evaluate.key.json"
+
+
+def _code(folder: Path) -> str:
+    return digest_tree(folder, skip=[p.relative_to(folder).as_posix() for p in folder.rglob("*.pyc")])
