@@ -24,25 +24,32 @@ def main():
 
 def remove_leftovers(root):
     """Remove what the .gitignore files name (environments, caches, state), and data that a run produced."""
-    ignored = [(root, name) for name in PRODUCED]
+    rules = [(root, f"/{name}") for name in PRODUCED]
     for folder, folders, files in os.walk(root):
         here = Path(folder)
-        ignored += [(here, line) for line in patterns(here / ".gitignore")]
+        rules += [(here, line) for line in lines(here / ".gitignore")]
         for path in [here / name for name in [*folders, *files]]:
-            if any(matches(path, base, pattern) for base, pattern in ignored if base in path.parents):
+            if ignored(path, rules):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         folders[:] = [name for name in folders if (here / name).exists()]
 
 
-def patterns(gitignore):
-    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.is_file() else []
-    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith(("#", "!"))]
+def lines(gitignore):
+    text = gitignore.read_text(encoding="utf-8") if gitignore.is_file() else ""
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def matches(path, base, pattern):
-    """As Git reads it: a pattern with a slash counts from its own folder, one without counts anywhere below."""
-    name = path.relative_to(base).as_posix() if "/" in pattern else path.name
-    return fnmatch.fnmatchcase(name, pattern.lstrip("/"))
+def ignored(path, rules):
+    """As Git reads them: the last rule that matches decides, and `!` takes back what an earlier one ignored."""
+    verdict = False
+    for base, rule in rules:
+        pattern = rule.removeprefix("!").rstrip("/")
+        # with a slash in it, a pattern counts from its own folder; without, anywhere below
+        if base in path.parents:
+            name = path.relative_to(base).as_posix() if "/" in pattern else path.name
+            if fnmatch.fnmatchcase(name, pattern.removeprefix("/")):
+                verdict = not rule.startswith("!")
+    return verdict
 
 
 if __name__ == "__main__":

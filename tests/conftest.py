@@ -28,7 +28,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (home / "cookiecutter.yaml").write_text(
         f"cookiecutters_dir: {home / 'cookiecutters'}\nreplay_dir: {home / 'replay'}\n", encoding="utf-8"
     )
-    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN and not key.startswith("PYTEST_")}
     return kept | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
@@ -60,10 +60,25 @@ def run(environ: dict[str, str]) -> Run:
 
 
 @pytest.fixture(scope="session")
-def bake(run: Run) -> Callable[..., Path]:
+def template(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """The template as it is when the tests begin: symlinks and uncommitted files included, a repository of its own."""
+    listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard"], TEMPLATE).stdout
+    folder = tmp_path_factory.mktemp("template") / "mlgate"
+    for name in listed.strip("\0").split("\0"):
+        if os.path.lexists(TEMPLATE / name):  # not deleted since the last commit
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TEMPLATE / name, folder / name, follow_symlinks=False)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "the template under test"]):
+        done = run(["git", *command], folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bake(run: Run, template: Path) -> Callable[..., Path]:
     """`bake(output, answer=..., template=...)`: bakes for real, first commit included, and returns the repository."""
 
-    def _bake(output: Path, template: Path | str = TEMPLATE, **answers: str) -> Path:
+    def _bake(output: Path, template: Path = template, **answers: str) -> Path:
         output.mkdir(parents=True, exist_ok=True)
         words = [f"{key}={value}" for key, value in answers.items()]
         command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "-o", str(output), *words]
