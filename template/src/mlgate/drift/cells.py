@@ -13,6 +13,7 @@ BINS = 64
 KNOWN = 1_000
 SAMPLE = 200_000
 _ROUNDING = 2e-7  # of a value: what float32 and text lose on the way to the log and back
+_TRUTH: dict[Any, Any] = {True: 1.0, False: 0.0, "True": 1.0, "False": 0.0}
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -101,7 +102,7 @@ def as_numbers(values: pd.Series[Any], kind: Kind) -> tuple[Floats, np.ndarray[A
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), dtype=bool)
     else:
         plain = values.astype(object)
-        plain = plain.map(lambda value: float(value) if isinstance(value, (bool, np.bool_)) else value)
+        plain = plain.map(lambda value: _TRUTH.get(value, value) if isinstance(value, (bool, np.bool_, str)) else value)
         numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return numbers, np.isnan(numbers) & values.notna().to_numpy()
 

@@ -26,7 +26,7 @@ def floors(kind: Kind) -> Floats:
 def effects(kind: Kind, reference: Ints, current: Ints) -> Floats:
     """Effect sizes of `current` (…, width) against `reference` (…, width); (…, 4) as in ASPECTS.
 
-    Distribution: mean |F − G| over both (numbers) or total variation (categories), of the values that are present.
+    Distribution: mean |F - G| over both (numbers) or total variation (categories), of the values that are present.
     Missing: its share more than in the reference. Novelty: the share in cells where the reference has nothing.
     Tails: how much more lies where the lowest or the highest 2 % of the reference were; a few rows that moved far,
     such as a new kind of fraud among the scores, hardly move a distribution.
@@ -71,8 +71,8 @@ def discoveries(p: Floats, rate: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _shares(counts: Ints) -> Floats:
-    present = counts[..., :-2].astype(float)
-    return present / np.maximum(present.sum(axis=-1, keepdims=True), 1.0)
+    present: Floats = counts[..., :-2].astype(np.float64)
+    return np.asarray(present / np.maximum(present.sum(axis=-1, keepdims=True), 1.0), dtype=np.float64)
 
 
 def _share(part: Any, counts: Ints) -> Floats:
@@ -108,7 +108,7 @@ def _chi_square(a: Floats, b: Floats) -> float:
 
 
 def _anderson_darling(a: Floats, b: Floats) -> float:
-    """Two-sample Anderson-Darling on bins: A² = nm/N Σ h (F − G)² / (H (1 − H)), h the pooled share of each bin.
+    """Two-sample Anderson-Darling on bins: A² = nm/N Σ h (F - G)² / (H (1 - H)), h the pooled share of each bin.
 
     On bins with ties A² is a weighted sum of chi-squares. Its tail follows from the first four cumulants
     (H. Liu, Y. Tang, H. H. Zhang, Computational Statistics & Data Analysis 53, 2009, with central weights).

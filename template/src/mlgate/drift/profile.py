@@ -72,6 +72,11 @@ class Profile:
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
+    def only(self, names: Iterable[str]) -> Profile:
+        """Without the columns that are not named."""
+        kept = set(names)
+        return replace(self, columns=tuple(column for column in self.columns if column.name in kept))
+
     def scan(self, frame: pd.DataFrame, blocks: Ints) -> Profile:
         """The counts of other rows in the same cells; a column that `frame` lacks is wholly missing."""
         absent = pd.Series(np.nan, index=frame.index, dtype="float64")
@@ -132,12 +137,15 @@ def grid(monitor: MonitorSection) -> tuple[float, int]:
     return window, int(season) if season.is_integer() else 1
 
 
-def block_numbers(times: pd.Series[Any] | None, rows: int, window: float) -> Ints:
-    """The block of each row, (rows,); 0 for all where there is no time, -1 where a time is missing."""
+def block_numbers(times: pd.Series[Any] | None, rows: int, window: float, origin: float = 0.0) -> Ints:
+    """The block of each row, (rows,), counted from `origin` (epoch seconds).
+
+    0 for all where there is no time, -1 where a time is missing.
+    """
     if times is None:
         return np.zeros(rows, dtype=np.int64)
     moments = pd.to_datetime(times, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
-    blocks = np.floor(moments.astype(np.int64) / 1e6 / window).astype(np.int64)
+    blocks = np.floor((moments.astype(np.int64) / 1e6 - origin) / window).astype(np.int64)
     blocks[np.isnat(moments)] = -1
     return blocks
 

@@ -1,0 +1,137 @@
+"""The report for people: one self-contained HTML page and its Markdown twin. Every name in them is inert text."""
+
+from __future__ import annotations
+
+import re
+
+from mlgate.drift import plots
+from mlgate.drift.decision import Alarm
+from mlgate.drift.plots import clean
+from mlgate.drift.view import View, sentence
+
+MOST = 12  # columns drawn
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2733; --soft: #5b6876; --paper: #fff; --card: #f4f6f8; --rule: #d5dbe1;
+  --reference: #9aa7b4; --current: #1769c2; --bound: #b4440f; --good: #1b7f4b; --bad: #b3261e; --warn: #8a6100; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e5eaf0; --soft: #a3afbb; --paper: #14191f; --card: #1d242c;
+  --rule: #36414c; --reference: #7d8a97; --current: #6db3ff; --bound: #ff9d6b; --good: #5ad19a; --bad: #ff8a80;
+  --warn: #f2c14e; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
+  max-width: 46rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; overflow-wrap: anywhere; }
+h3 { font-size: .95rem; font-weight: 600; color: var(--soft); margin: 1rem 0 .25rem; }
+p { margin: .4rem 0; overflow-wrap: anywhere; } .soft { color: var(--soft); }
+.verdict { border-left: 6px solid var(--good); background: var(--card); padding: .75rem 1rem; border-radius: 4px;
+  margin: 1rem 0; } .verdict b { font-size: 1.2rem; }
+.retrain, .investigate { border-color: var(--bad); } .watch { border-color: var(--warn); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
+  overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 600; }
+svg { max-width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+svg .small { fill: var(--soft); font-size: 11px; } .end { text-anchor: end; } .middle { text-anchor: middle; }
+.reference { fill: var(--reference); } .current { fill: var(--current); } .grid { stroke: var(--rule); }
+.line { fill: none; stroke: var(--current); stroke-width: 2; }
+.bound { stroke: var(--bound); stroke-width: 2; stroke-dasharray: 5 3; }
+.key span { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin: 0 .3em 0 .8em; }
+"""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def html_page(view: View, n: int) -> str:
+    """The page: verdict, traffic, and for each alarmed column its distribution, missing share and effect by window."""
+    decision, title = view.decision, f"Drift in {view.environment}"
+    names = list(dict.fromkeys(alarm.finding.column for alarm in (*decision.alarms, *decision.watched)))
+    span = f"windows {clean(view.starts[0])} to {clean(view.starts[-1])}"
+    body = [
+        f"<h1>{clean(title)}</h1>",
+        f'<p class="soft">model {clean(view.version)} · {span}</p>',
+        f'<div class="verdict {decision.word}"><b>{decision.word}</b><p>{clean(decision.reason, 300)}</p></div>',
+        *_table(view, n),
+        "<h2>Traffic by window</h2>",
+        plots.columns(
+            "rows by window", view.starts, [w.traffic for w in view.windows], [w.expected for w in view.windows]
+        ),
+        '<p class="soft">Dashed: the median of the reference at that phase of the season.</p>',
+        *(line for name in names[:MOST] for line in _column(view, name)),
+        *([f"<p>{len(names) - MOST} more columns are in the table above.</p>"] if len(names) > MOST else []),
+        *(f'<p class="soft">{clean(line, 600)}</p>' for line in _limits(view)),
+    ]
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    head += '<meta name="viewport" content="width=device-width">'
+    return (
+        f"<!doctype html>\n<html lang=en><head>{head}<title>{clean(title)}</title><style>{STYLE}</style></head><body>\n"
+        + ("\n".join(body) + "\n</body></html>\n")
+    )
+
+
+def markdown(view: View, n: int) -> str:
+    """The same in Markdown, without plots."""
+    decision = view.decision
+    rows = [(a, "alarm") for a in decision.alarms] + [(a, "watch") for a in decision.watched]
+    table = [f"| {mark(a.finding.column)} | {word} | {mark(sentence(a, n))} |" for a, word in rows]
+    traffic = [
+        f"| {start} | {w.traffic:,} | {w.expected:,.0f} | {len(w.flagged) if w.findings else 'not judged'} |"
+        for start, w in zip(view.starts, view.windows, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"# Drift in {mark(view.environment)}: {decision.word}",
+            "",
+            f"{mark(decision.reason)}. Model {mark(view.version)}.",
+            "",
+            *(["| column | | what |", "|---|---|---|", *table, ""] if table else []),
+            "| window | rows | expected | findings |",
+            "|---|---|---|---|",
+            *traffic,
+            "",
+            *(f"{mark(line)}\n" for line in _limits(view)),
+        ]
+    )
+
+
+def mark(text: object) -> str:
+    """Text that Markdown leaves alone: no markup, no link, no mention, no second line."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~@:-])", r"\\\1", clean(text, 300))
+
+
+def _table(view: View, n: int) -> list[str]:
+    rows = [(a, "alarm") for a in view.decision.alarms] + [(a, "watch") for a in view.decision.watched]
+    if not rows:
+        return []
+    cells = [
+        f"<tr><td>{clean(a.finding.column)}</td><td>{w}</td><td>{clean(sentence(a, n), 200)}</td></tr>" for a, w in rows
+    ]
+    return ["<h2>What moved</h2><table><tr><th>column</th><th></th><th>what</th></tr>", *cells, "</table>"]
+
+
+def _column(view: View, name: str) -> list[str]:
+    mine: list[Alarm] = [a for a in (*view.decision.alarms, *view.decision.watched) if a.finding.column == name]
+    shape = view.shape(name)
+    found = [
+        f"<h2>{clean(name)}</h2>",
+        '<p class="key soft">Share of rows<span class="reference" style="background:var(--reference)"></span>reference'
+        '<span style="background:var(--current)"></span>newest window</p>',
+        plots.pairs(f"distribution of {name}", shape.labels, shape.reference, shape.current),
+    ]
+    for alarm in mine:
+        values, bounds = view.effects(alarm)
+        found += [
+            f"<h3>{clean(alarm.finding.aspect)}: effect by window, threshold dashed</h3>",
+            plots.lines(f"effect on {name} by window", view.starts, values, bounds),
+        ]
+    missing = view.missing(name)
+    if any(missing) and not any(alarm.finding.aspect == "missing" for alarm in mine):
+        found += ["<h3>missing share by window</h3>", plots.lines("missing share", view.starts, missing, [])]
+    return found
+
+
+def _limits(view: View) -> list[str]:
+    found = []
+    if not view.profile.timed:
+        found.append("Rows have no time: they are judged as independent of each other, without a season.")
+    if view.uncalibrated:
+        found.append(f"Uncalibrated, so they open nothing: {', '.join(view.uncalibrated)} (too few reference windows).")
+    if view.unwatched:
+        found.append(f"Not in the prediction log, so not watched: {', '.join(view.unwatched)}.")
+    return found

@@ -1,0 +1,136 @@
+"""`mlgate monitor`: look for drift and silence in live traffic, decide, and show the evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import ConfigError, DataError, InfraError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
+    from mlgate.drift.profile import Profile
+    from mlgate.drift.view import View
+    from mlgate.params import MonitorSection
+    from mlgate.project import Project
+    from mlgate.release import Release
+    from mlgate.report import Report
+
+
+@click.command()
+@click.option("--env", "environment", default="production", show_default=True, help="Whose traffic to look at.")
+@click.option("--as-of", metavar="TIME", help="Judge the windows up to this time (ISO 8601, UTC), not up to now.")
+def command(environment: str, as_of: str | None) -> int:
+    """Look for drift in live traffic and decide: healthy, watch, investigate or retrain.
+
+    Compares the prediction log with the profile that travels with the release. Exit 1 where something is to be done.
+
+    \b
+    Example:  uv run mlgate monitor --env production
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), environment, _moment(as_of) if as_of else None).exit_code
+
+
+def run(project: Project, environment: str = "production", as_of: datetime | None = None) -> Report:
+    """Judge the last windows of an environment; reports/monitor.{json,md,html} show what was found.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is released to the environment.
+    DataError
+        If it has no predictions, or no complete window of them.
+    InfraError
+        If the release's files are not on this machine.
+    """
+    from mlgate.console import recording, working
+    from mlgate.drift.page import html_page, markdown
+    from mlgate.drift.verdicts import checks
+    from mlgate.files import write_atomic
+
+    with recording(project, "monitor") as report:
+        monitor = project.params.monitor
+        release = _release(project, environment)
+        report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
+        report.subject.data_digest = release.data_digest
+        profile = _profile(project, release)
+        with working("reading predictions and judging windows"):
+            view = _view(project, environment, release, profile, as_of)
+        report.checks += checks(view, monitor)
+        report.notes.append(f"{view.decision.word}: {view.decision.reason}")
+        if monitor.window.total_seconds() != profile.window:
+            report.notes.append("monitor.window changed since the model was trained; the release's own window holds")
+        for suffix, content in (("html", html_page(view, monitor.n)), ("md", markdown(view, monitor.n))):
+            write_atomic(project.reports / f"monitor.{suffix}", content.encode())
+            report.artifacts.append(f"reports/monitor.{suffix}")
+        report.notes.append("the evidence, with plots: reports/monitor.html")
+    return report
+
+
+def _moment(text: str) -> datetime:
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"--as-of {text[:60]!r} is not a time", "write it as 2026-05-04 or 2026-05-04T12:00"
+        ) from error
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _release(project: Project, environment: str) -> Release:
+    from mlgate.ledger import Ledger
+
+    release = Ledger(project).read(environment)
+    if release is None:
+        mend = "run `mlgate deploy --env staging`" + (", then `mlgate promote`" if environment == "production" else "")
+        raise ConfigError(f"nothing is released to {environment}, so there is nothing to watch", mend)
+    return release
+
+
+def _profile(project: Project, release: Release) -> Profile:
+    from mlgate.drift.profile import Profile
+
+    path = project.state / "releases" / release.hex / "src" / "artifacts" / "profile.json"
+    if not path.is_file():
+        raise InfraError(
+            f"{path} is missing: the files of release {release.version} are not on this machine",
+            f"check out {release.source_commit[:12]} and run `mlgate package`, or monitor where it was built",
+        )
+    return Profile.from_json(path.read_bytes())
+
+
+def _view(project: Project, env: str, release: Release, profile: Profile, as_of: datetime | None) -> View:
+    from mlgate.drift import view as views
+    from mlgate.drift.decision import decide
+    from mlgate.drift.windows import grid, judge_windows
+
+    monitor = project.params.monitor
+    log, moments = _log(project, env, monitor)
+    watched = [column.name for column in profile.columns if column.name in log]
+    left_out = [column.name for column in profile.columns if column.name not in log]
+    profile = profile.only(watched)
+    found = grid(moments, profile, monitor, as_of)
+    windows, live = judge_windows(log, moments, release.version, profile, monitor, found)
+    starts = views.starts(windows, found)
+    uncalibrated = list(dict.fromkeys(f.column for f in windows[-1].findings if not f.calibrated))
+    decision = decide(windows, monitor.k, monitor.n)
+    return views.View(env, release.version, decision, starts, windows, profile, live, uncalibrated, left_out)
+
+
+def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
+    from mlgate.prediction_log import read
+
+    log = read(project.environment_state(environment) / "predictions", clock=monitor.clock)
+    if log.empty:
+        raise DataError(
+            f"{environment} has answered no prediction yet", f"send it traffic: `mlgate replay --env {environment}`"
+        )
+    return log, log["event_time"].fillna(log["time"]) if monitor.clock == "events" else log["time"]
