@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+from mlgate.engine.records import Launch
+from mlgate.engine.smoke import smoke
+from mlgate.project import Project
 from mlgate.release import Release
+from mlgate.report import Check
 
 PARAMS = """\
 project: {{name: Toy, slug: toy, owner: someone}}
@@ -39,3 +47,29 @@ def make_release(seed: str) -> Release:
 def git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def toy_launch(project: Project, seed: str, fault: str = "none") -> Launch:
+    """How to start the toy service as a release of staging."""
+    release, folder = make_release(seed), project.environment_state("staging")
+    command = [sys.executable, str(Path(__file__).with_name("toy_service.py")), "{port}", release.version, fault]
+    return Launch(image=release.image, version=release.version, command=command, folder=folder)
+
+
+def toy_examination(folder: Path, seed: str) -> Callable[[str], list[Check]]:
+    """The smoke test with golden rows that the toy service scores as x / 10."""
+    golden = folder / "golden.json"
+    golden.write_text('{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 7}], "scores": [0.1, 0.7]}')
+    return lambda url: smoke(url, golden, make_release(seed).version)
+
+
+def processes_of(project: Project) -> list[int]:
+    """Living processes that were started for this project's environments, whoever their parent is."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and any(
+                value.startswith(str(project.state)) for value in process.environ().values()
+            ):
+                found.append(process.pid)
+    return found

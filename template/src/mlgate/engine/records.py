@@ -1,0 +1,162 @@
+"""What the engine keeps on disk for one environment: which programs are ours, and which release should answer."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlgate.errors import InfraError
+from mlgate.files import write_atomic
+
+LOCK_SECONDS = 180.0
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def write(self, path: Path) -> None:
+        write_atomic(path, self.model_dump_json(indent=2).encode() + b"\n")
+
+
+class Program(Record):
+    """A program that we started. `birth` guards against a PID that the system gave to another one since."""
+
+    pid: int
+    birth: str
+    port: int
+    log: Path
+    started: float
+
+    @property
+    def alive(self) -> bool:
+        return birth(self.pid) == self.birth
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Replica(Program):
+    """One running copy of a release; `record` is the file that says so."""
+
+    image: str
+    version: str
+    record: Path
+
+
+class Launch(Record):
+    """How to start a release: the command (`{port}` stands for the port) and the variables it needs."""
+
+    image: str
+    version: str
+    command: list[str]
+    environ: dict[str, str] = {}
+    folder: Path
+
+
+class Upstream(Record):
+    """What should answer: written by a verb, read by the proxy. `replica` is the copy that passed its smoke test."""
+
+    launch: Launch
+    replica: Replica
+
+
+class Serving(Program):
+    """What does answer: written by the proxy alone."""
+
+    replica: Replica | None = None
+    restarts: int = 0
+    draining: int = 0
+    problem: str = ""
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+@dataclass(frozen=True)
+class State:
+    """The folder of one environment on this machine."""
+
+    folder: Path
+
+    @property
+    def upstream_path(self) -> Path:
+        return self.folder / "upstream.json"
+
+    @property
+    def proxy_path(self) -> Path:
+        return self.folder / "proxy.json"
+
+    def upstream(self) -> Upstream | None:
+        return read(self.upstream_path, Upstream)
+
+    def proxy(self) -> Serving | None:
+        """The proxy that is alive, or None."""
+        found = read(self.proxy_path, Serving)
+        return found if found and found.alive else None
+
+    def replicas(self) -> list[Replica]:
+        """Every copy that was started here and is recorded, dead or alive."""
+        paths = sorted((self.folder / "replicas").glob("*.json"))
+        return [replica for path in paths if (replica := read(path, Replica))]
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One verb at a time changes what runs; the kernel frees the lock of a verb that was killed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + LOCK_SECONDS
+        with (self.folder / "lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        message = f"another mlgate has been changing {self.folder.name} for {LOCK_SECONDS:.0f} s"
+                        raise InfraError(message, "wait for it, then run this again") from None
+                    time.sleep(0.05)
+            yield
+
+
+def read(path: Path, kind: type[Kind]) -> Kind | None:
+    """A record, or None where there is none that can be read: then nothing of ours is known to run."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def birth(pid: int) -> str | None:
+    """What tells a process from a later one of the same PID; None where it is gone or a zombie."""
+    try:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
+            return None
+        ticks = Path(f"/proc/{pid}/stat")
+        if ticks.exists():  # counted from boot, so that a change of the clock does not matter
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+            return f"{boot}:{ticks.read_text().rpartition(')')[2].split()[19]}"
+        return f"{found.create_time():.2f}"
+    except (psutil.Error, OSError):
+        return None
+
+
+def session(program: Program, mark: str) -> list[psutil.Process]:
+    """Living processes of a program's session; survivors of its dead leader are known by `mark` in their variables."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) != program.pid or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if program.alive or mark in process.environ().values():
+                found.append(process)
+    return found

@@ -1,0 +1,137 @@
+"""One copy of a release: started in a session of its own on a free port, waited for, and stopped for sure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from mlgate.engine.records import Launch, Program, Replica, State, birth, session
+from mlgate.errors import InfraError
+
+PORT = "{port}"
+READY_SECONDS = 120.0
+STOP_SECONDS = 15.0
+KEPT_LOGS = 20
+_children: dict[int, subprocess.Popen[bytes]] = {}  # of this process, to be reaped
+
+
+def launch_bento(bundle: Path, image: str, version: str, environment: str, folder: Path) -> Launch:
+    """How BentoML serves an unpacked Bento; it brings its own code, and no bytecode may be written beside that."""
+    command = [sys.executable, "-m", "bentoml", "serve", str(bundle), "--host", "127.0.0.1", "--port", PORT]
+    environ = {
+        "PYTHONPATH": str(bundle / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MLGATE_BUNDLE": str(bundle / "src"),
+        "MLGATE_ENVIRONMENT": environment,
+        "MLGATE_ENVIRONMENT_STATE": str(folder),
+    }
+    command += ["--api-workers", "1"]
+    return Launch(image=image, version=version, command=command, environ=environ, folder=folder)
+
+
+def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
+    """Start a copy on a free port and record it; it is not ready yet. InfraError if there is no such program."""
+    port = free_port()
+    name = f"{launch.version}-{time.time_ns() // 1_000_000}"
+    log, record = launch.folder / "logs" / f"{name}.log", launch.folder / "replicas" / f"{name}.json"
+    _prune(log.parent)
+    command = [part.replace(PORT, str(port)) for part in launch.command]
+    full = {**environ, **launch.environ, "MLGATE_ENVIRONMENT_STATE": str(launch.folder)}
+    pid = spawn(command, log, launch.folder, full)
+    replica = Replica(
+        pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
+        image=launch.image, version=launch.version, record=record,
+    )  # fmt: skip
+    replica.write(record)
+    return replica
+
+
+def spawn(command: list[str], log: Path, folder: Path, environ: Mapping[str, str], keep: tuple[int, ...] = ()) -> int:
+    """Start a program in its own session, with its words in `log`; return its PID."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stream:
+            child = subprocess.Popen(
+                command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                start_new_session=True, pass_fds=keep,
+            )  # fmt: skip
+    except OSError as error:
+        raise InfraError(f"cannot start {command[0]}: {error}", "run `mlgate doctor`") from error
+    _children[child.pid] = child
+    return child.pid
+
+
+def alive(program: Program) -> bool:
+    """Whether the program runs; a child of ours that ended is reaped on the way."""
+    if child := _children.get(program.pid):
+        child.poll()
+    return program.alive
+
+
+def wait_ready(replica: Replica, seconds: float = READY_SECONDS) -> None:
+    """Return when `/readyz` says yes; InfraError with the last log lines when it ends or takes too long."""
+    import httpx
+
+    deadline, look = time.monotonic() + seconds, f"read {replica.log}"
+    with httpx.Client(base_url=replica.url, timeout=2, trust_env=False) as client:
+        while time.monotonic() < deadline:
+            if not alive(replica):
+                raise InfraError(f"release {replica.version} ended while it started: {tail(replica.log)}", look)
+            with contextlib.suppress(httpx.HTTPError):
+                if client.get("/readyz").status_code == 200:
+                    return
+            time.sleep(0.05)
+    raise InfraError(f"release {replica.version} was not ready after {seconds:.0f} s: {tail(replica.log)}", look)
+
+
+def stop(program: Program, mark: str, seconds: float = STOP_SECONDS) -> None:
+    """End a program and everything in its session: SIGTERM, wait, SIGKILL. No PID that isn't ours is signalled."""
+    if alive(program):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(program.pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while alive(program) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    for member in session(program, mark):
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+    if child := _children.pop(program.pid, None):
+        child.wait()
+    if isinstance(program, Replica):
+        program.record.unlink(missing_ok=True)
+
+
+def sweep(state: State, keep: Replica | None = None) -> None:
+    """Stop every recorded copy but `keep`: what a killed verb or proxy left behind."""
+    for replica in state.replicas():
+        if keep is None or replica.pid != keep.pid:
+            stop(replica, str(state.folder))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tail(log: Path, lines: int = 6) -> str:
+    """The last lines of a log, in one."""
+    try:
+        text = log.read_bytes()[-8_000:].decode("utf-8", "replace")
+    except OSError:
+        return "no log"
+    return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _prune(folder: Path) -> None:
+    for old in sorted(folder.glob("*-*.log"), key=lambda path: path.stat().st_mtime)[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)

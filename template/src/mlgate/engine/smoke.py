@@ -1,0 +1,88 @@
+"""The smoke test of a release that runs but takes no traffic yet: is it the right one, and does it answer as it did?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlgate.report import Check
+
+TOLERANCE = 1e-9  # relative above one: the same code on the same machine has no reason for more
+PROBE = {"x-mlgate-probe": "smoke"}  # the service logs these rows as a probe, and does not remember them
+BROKEN = b'{"rows": [{"no_such_column": "?"}]}'
+
+
+def smoke(url: str, golden: Path, version: str) -> list[Check]:
+    """Ask a running release for the golden rows and for nonsense.
+
+    Returns
+    -------
+    list of Check
+        `version`: the answer carries the version deployed. `golden`: scores equal those recorded at build time
+        within 1e-9. `contract`: nonsense is answered by 4xx. A release that cannot be asked fails them all.
+    """
+    import httpx
+
+    try:
+        recorded = json.loads(golden.read_bytes())
+        rows, expected = recorded["rows"], recorded["scores"]
+        if not rows or len(rows) != len(expected):
+            raise ValueError("it has no rows, or not a score for each")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [_failed("golden", f"{golden.name} cannot be read: {error}")]
+    try:
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            answer = client.post("/predict", json={"rows": rows}, headers=PROBE)
+            refusal = client.post("/predict", content=BROKEN, headers={"content-type": "application/json", **PROBE})
+    except httpx.HTTPError as error:
+        return [_failed("golden", f"no answer: {error!r}")]
+    return [_version(answer, version), _golden(answer, expected), _contract(refusal)]
+
+
+def _version(answer: Any, version: str) -> Check:
+    said = answer.headers.get("x-model-version", "nothing")
+    return Check(
+        id="version", title="The answer names the version", status="pass" if said == version else "fail",
+        evidence=f"x-model-version: {said}",
+    )  # fmt: skip
+
+
+def _golden(answer: Any, expected: Sequence[Any]) -> Check:
+    if answer.status_code != 200:
+        return _failed("golden", f"the golden rows were answered by {answer.status_code}: {answer.text[:200]}")
+    try:
+        scores = [_numbers(prediction) for prediction in answer.json()["predictions"]]
+        wanted = [_numbers(score) for score in expected]
+        pairs = [zip(one, other, strict=True) for one, other in zip(scores, wanted, strict=True)]
+        gaps = [abs(a - b) / max(1.0, abs(b)) for pair in pairs for a, b in pair]
+    except (ValueError, KeyError, TypeError) as error:
+        return _failed("golden", f"the answer to the golden rows cannot be compared: {error}")
+    worst = max(gaps) if all(map(math.isfinite, gaps)) else math.inf
+    good = worst <= TOLERANCE
+    evidence = f"{len(wanted)} rows, largest difference {worst:.2g}"
+    return Check(id="golden", title="The golden rows score as at build time", status="pass" if good else "fail",
+                 observed=worst if math.isfinite(worst) else None, threshold=TOLERANCE, evidence=evidence)  # fmt: skip
+
+
+def _contract(refusal: Any) -> Check:
+    good = 400 <= refusal.status_code < 500
+    return Check(id="contract", title="Nonsense is refused", status="pass" if good else "fail",
+                 evidence=f"an unknown column was answered by {refusal.status_code}")  # fmt: skip
+
+
+def _numbers(value: Any) -> list[float]:
+    """The scores in a prediction or in a recorded score, in one order: one number, or one per class."""
+    if isinstance(value, dict):
+        if "score" in value or "prediction" in value:
+            return [float(value["score"] if "score" in value else value["prediction"])]
+        value = value.get("scores", value)
+    if isinstance(value, dict):
+        value = [value[name] for name in sorted(value)]
+    return [float(number) for number in value] if isinstance(value, list) else [float(value)]
+
+
+def _failed(name: str, evidence: str) -> Check:
+    return Check(id=name, title="The golden rows score as at build time", status="fail", evidence=evidence)

@@ -1,0 +1,317 @@
+"""The engine with real processes on real ports: what takes traffic, what never does, and what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from mlgate import engine
+from mlgate.engine.bluegreen import state_of
+from mlgate.errors import InfraError
+from mlgate.project import Project
+from mlgate.report import Check
+from toy_repository import make_release, processes_of, toy_examination, toy_launch
+
+URL = "http://127.0.0.1:4210"
+A, B = make_release("a"), make_release("b")
+
+
+@pytest.fixture
+def served(project: Project) -> Iterator[Project]:
+    """A project whose services are stopped afterwards, whatever the test did to them."""
+    try:
+        yield project
+    finally:
+        engine.stop(project, "staging")
+        engine.stop(project, "production")
+        left = processes_of(project)
+        for pid in left:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(pid).kill()
+        assert left == []
+
+
+def deploy(project: Project, seed: str, fault: str = "none") -> list[Check]:
+    launch = toy_launch(project, seed, fault)
+    return engine.release(project, "staging", launch, toy_examination(project.root.parent, seed))
+
+
+def version_that_answers() -> str:
+    answer = httpx.post(f"{URL}/predict", json={"rows": [{"id": 1, "x": 3}]})
+    assert answer.status_code == 200
+    return answer.headers["x-model-version"]
+
+
+def wait_for(condition: object, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class Load:
+    """Clients that ask all the time and keep every answer that was not 200 and every broken connection."""
+
+    def __init__(self, clients: int = 4) -> None:
+        self.answers: dict[str, int] = {}
+        self.problems: list[str] = []
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(clients)]
+
+    def _ask(self, number: int) -> None:
+        with httpx.Client(base_url=URL, timeout=20) as keep_alive:
+            while not self._end.is_set():
+                try:
+                    body = {"rows": [{"id": number, "x": 5}]}
+                    answer = keep_alive.post("/predict", json=body) if number % 2 else httpx.post(
+                        f"{URL}/predict", json=body, timeout=20
+                    )  # fmt: skip
+                    if answer.status_code != 200:
+                        self.problems.append(f"{answer.status_code} {answer.text}")
+                    version = answer.headers.get("x-model-version", "")
+                    time.sleep(0.01)
+                    self.answers[version] = self.answers.get(version, 0) + 1
+                except httpx.HTTPError as error:
+                    self.problems.append(repr(error))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_five_switches_under_load_lose_no_request(served: Project) -> None:
+    deploy(served, "0")
+    with Load() as load:
+        for turn in range(1, 6):
+            assert {check.status for check in deploy(served, str(turn))} == {"pass"}
+            assert version_that_answers() == make_release(str(turn)).version
+    assert load.problems == []
+    assert set(load.answers) == {make_release(str(turn)).version for turn in range(6)}
+    assert sum(load.answers.values()) > 100
+    assert len(processes_of(served)) == 2  # the proxy and the newest copy: the former ones are gone
+
+
+def test_a_slow_request_is_answered_by_the_former_while_the_new_one_takes_over(served: Project) -> None:
+    deploy(served, "a")
+    got: list[str] = []
+    asking = threading.Thread(target=lambda: got.append(httpx.get(f"{URL}/slow?seconds=3", timeout=20).text))
+    asking.start()
+    time.sleep(0.3)
+    deploying = threading.Thread(target=deploy, args=(served, "b"))
+    deploying.start()
+    wait_for(lambda: version_that_answers() == B.version)
+    assert got == []  # still being worked on
+    asking.join()
+    deploying.join()
+    assert got == [A.version]
+
+
+@pytest.mark.parametrize("fault", ["wrong-scores", "wrong-version", "crashes-on-nonsense"])
+def test_a_failed_smoke_test_never_takes_traffic(served: Project, fault: str) -> None:
+    deploy(served, "a")
+    before = engine.running(served, "staging")
+    with Load(2) as load:
+        checks = deploy(served, "b", fault)
+    red = {"wrong-scores": "golden", "wrong-version": "version", "crashes-on-nonsense": "contract"}[fault]
+    assert [check.id for check in checks if check.status != "pass"] == [red]
+    assert (load.problems, set(load.answers)) == ([], {A.version})
+    assert engine.running(served, "staging") == before
+    assert len(processes_of(served)) == 2
+
+
+def test_a_release_that_dies_at_its_start_names_its_last_words(served: Project) -> None:
+    deploy(served, "a")
+    with pytest.raises(InfraError, match="the model cannot be read") as caught:
+        deploy(served, "b", "dies-at-start")
+    assert ".log" in caught.value.mend
+    assert version_that_answers() == A.version
+    assert len(processes_of(served)) == 2
+
+
+def test_a_release_that_never_gets_ready_is_given_up(served: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlgate.engine.replica.wait_ready.__defaults__", (1.5,))
+    with pytest.raises(InfraError, match="not ready after 2 s"):
+        deploy(served, "a", "never-ready")
+    assert processes_of(served) == []
+    assert engine.running(served, "staging") is None
+
+
+def test_a_replica_killed_by_pid_is_started_again(served: Project) -> None:
+    deploy(served, "a")
+    first = engine.running(served, "staging")
+    assert first is not None
+    os.kill(first.replica_pid, signal.SIGKILL)
+    wait_for(
+        lambda: (now := engine.running(served, "staging")) and now.healthy and now.replica_pid != first.replica_pid
+    )
+    now = engine.running(served, "staging")
+    assert now is not None
+    assert (now.pid, now.version, now.restarts) == (first.pid, A.version, 1)
+    assert version_that_answers() == A.version
+
+
+def test_while_nothing_answers_the_proxy_says_so_in_json(served: Project) -> None:
+    deploy(served, "a")
+    running = engine.running(served, "staging")
+    assert running is not None
+    os.kill(running.replica_pid, signal.SIGKILL)
+    answer = httpx.post(f"{URL}/predict", json={"rows": []})
+    assert answer.status_code in (502, 503)
+    assert set(answer.json()) == {"error", "detail"}
+
+
+def test_after_kill_9_of_the_proxy_status_is_right_and_resume_keeps_the_living_copy(served: Project) -> None:
+    deploy(served, "a")
+    before = engine.running(served, "staging")
+    assert before is not None
+    os.kill(before.pid, signal.SIGKILL)
+    wait_for(lambda: engine.running(served, "staging") is None)
+    assert engine.resume(served, "staging", toy_launch(served, "a"), toy_examination(served.root.parent, "a")) == []
+    after = engine.running(served, "staging")
+    assert after is not None
+    assert (after.healthy, after.replica_pid, after.version) == (True, before.replica_pid, A.version)
+    assert after.pid != before.pid
+
+
+def test_after_everything_was_killed_resume_starts_anew_and_is_idempotent(served: Project) -> None:
+    deploy(served, "a")
+    for pid in processes_of(served):
+        os.kill(pid, signal.SIGKILL)
+    launch, examine = toy_launch(served, "a"), toy_examination(served.root.parent, "a")
+    assert {check.status for check in engine.resume(served, "staging", launch, examine)} == {"pass"}
+    first = engine.running(served, "staging")
+    assert engine.resume(served, "staging", launch, examine) == []
+    assert engine.running(served, "staging") == first
+    assert version_that_answers() == A.version
+
+
+def test_a_copy_left_by_a_killed_deploy_is_swept_by_the_next(served: Project) -> None:
+    from mlgate.engine import replica
+
+    orphan = replica.start(toy_launch(served, "b"), served.environ())
+    deploy(served, "a")
+    assert not replica.alive(orphan)
+    assert len(processes_of(served)) == 2
+
+
+def test_a_port_in_use_is_named_with_its_owner_and_the_key(served: Project) -> None:
+    with socket.create_server(("127.0.0.1", 4210)), pytest.raises(InfraError) as caught:
+        deploy(served, "a")
+    assert f"port 4210 of staging is in use by {psutil.Process().name()} (pid {os.getpid()})" in str(caught.value)
+    assert "serving.ports.staging" in caught.value.mend
+    assert processes_of(served) == []
+
+
+def test_stop_leaves_no_process_and_the_port_free(served: Project) -> None:
+    deploy(served, "a")
+    assert engine.stop(served, "staging") is True
+    assert processes_of(served) == []
+    socket.create_server(("127.0.0.1", 4210)).close()
+    assert engine.stop(served, "staging") is False
+
+
+def test_case_30_sigterm_of_the_proxy_answers_what_is_under_way(served: Project) -> None:
+    deploy(served, "a")
+    running = engine.running(served, "staging")
+    assert running is not None
+    got: list[str] = []
+    asking = threading.Thread(target=lambda: got.append(httpx.get(f"{URL}/slow?seconds=1", timeout=20).text))
+    asking.start()
+    time.sleep(0.4)
+    os.kill(running.pid, signal.SIGTERM)
+    asking.join()
+    assert got == [A.version]
+    wait_for(lambda: processes_of(served) == [])
+
+
+def test_a_pid_that_now_belongs_to_another_program_is_never_signalled(served: Project) -> None:
+    deploy(served, "a")
+    state = state_of(served, "staging")
+    proxy = state.proxy()
+    assert proxy is not None
+    bystander = psutil.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        forged = proxy.model_copy(update={"pid": bystander.pid})
+        engine.stop(served, "staging")
+        forged.write(state.proxy_path)
+        assert engine.running(served, "staging") is None
+        engine.stop(served, "staging")
+        assert bystander.is_running()
+        assert bystander.status() != psutil.STATUS_ZOMBIE
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_two_environments_run_side_by_side(served: Project) -> None:
+    deploy(served, "a")
+    launch = toy_launch(served, "b").model_copy(update={"folder": served.environment_state("production")})
+    engine.release(served, "production", launch, toy_examination(served.root.parent, "b"))
+    assert version_that_answers() == A.version
+    answer = httpx.post("http://127.0.0.1:4220/predict", json={"rows": [{"id": 1, "x": 3}]})
+    assert answer.headers["x-model-version"] == B.version
+    engine.stop(served, "staging")
+    assert httpx.get("http://127.0.0.1:4220/readyz").status_code == 200
+
+
+def test_a_changed_port_moves_the_proxy(served: Project) -> None:
+    deploy(served, "a")
+    path = served.root / "params.yaml"
+    path.write_text(path.read_text().replace("4210", "4211"))
+    moved = Project(served.root)
+    deploy(moved, "b")
+    assert httpx.get("http://127.0.0.1:4211/readyz").status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{URL}/readyz")
+
+
+def test_the_proxy_passes_requests_on_unchanged_and_no_more_than_that(served: Project) -> None:
+    deploy(served, "a")
+    headers = {"X-Mine": "1", "Connection": "keep-alive, x-hop", "X-Hop": "secret", "Host": "model.example"}
+    seen = httpx.post(f"{URL}/echo?a=%2F%20&b=", content=b"z" * 3_000_000, headers=headers).json()
+    assert (seen["method"], seen["query"], seen["bytes"]) == ("POST", "a=%2F%20&b=", 3_000_000)
+    assert (seen["headers"]["x-mine"], seen["headers"]["host"]) == ("1", "model.example")
+    assert "x-hop" not in seen["headers"]
+    chunked = httpx.put(f"{URL}/echo", content=iter([b"ab", b"cd"])).json()
+    assert (chunked["bytes"], chunked["headers"].get("transfer-encoding")) == (4, "chunked")
+    bare = httpx.request("DELETE", f"{URL}/echo").json()
+    assert (bare["bytes"], "content-type" in bare["headers"]) == (0, False)
+    assert httpx.head(f"{URL}/echo").content == b""
+    assert httpx.get(f"{URL}/stream").content == b"".join(b"%d" % number * 100_000 for number in range(5))
+
+
+def test_an_answer_that_broke_off_is_not_passed_on_as_whole(served: Project) -> None:
+    deploy(served, "a")
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{URL}/stream?die=1")
+
+
+def test_bad_http_is_answered_and_leaves_no_traceback(served: Project, tmp_path: Path) -> None:
+    deploy(served, "a")
+    evil = [b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n" for target in (b"@127.0.0.1:4220/", b"*", b".x/")]
+    for words in (
+        *evil,
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", 4210), timeout=5) as client:
+            client.sendall(words)
+            assert client.recv(100).split(b" ")[1] == b"400"
+    assert version_that_answers() == A.version
+    assert "Traceback" not in (served.environment_state("staging") / "logs" / "proxy.log").read_text()

@@ -1,0 +1,60 @@
+"""A service that starts in half a second and answers as BentoML would; its faults are chosen by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+port, version, fault = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+
+
+async def ready(request: Request) -> Response:
+    return PlainTextResponse("", 503 if fault == "never-ready" else 200)
+
+
+async def predict(request: Request) -> Response:
+    rows = (await request.json())["rows"]
+    if any("x" not in row for row in rows):
+        status = 500 if fault == "crashes-on-nonsense" else 400
+        return JSONResponse({"error": "unknown column", "detail": []}, status)
+    offset = 0.25 if fault == "wrong-scores" else 0.0
+    predictions = [{"id": row.get("id"), "score": row["x"] / 10 + offset} for row in rows]
+    said = "someone-else" if fault == "wrong-version" else version
+    return JSONResponse({"model_version": said, "predictions": predictions}, headers={"x-model-version": said})
+
+
+async def slow(request: Request) -> Response:
+    await asyncio.sleep(float(request.query_params["seconds"]))
+    return PlainTextResponse(version)
+
+
+async def echo(request: Request) -> Response:
+    seen = {"method": request.method, "path": request.url.path, "query": request.url.query}
+    body = await request.body()
+    return JSONResponse({**seen, "headers": dict(request.headers), "bytes": len(body), "pid": os.getpid()})
+
+
+async def stream(request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for number in range(5):
+            yield b"%d" % number * 100_000
+            await asyncio.sleep(0.01)
+        if "die" in request.query_params:
+            os._exit(1)
+
+    return StreamingResponse(parts())
+
+
+if fault == "dies-at-start":
+    sys.exit("RuntimeError: the model cannot be read")
+routes = [Route("/readyz", ready), Route("/predict", predict, methods=["POST"]), Route("/slow", slow)]
+routes += [Route("/stream", stream), Route("/echo", echo, methods=["GET", "POST", "PUT", "HEAD", "DELETE"])]
+uvicorn.run(Starlette(routes=routes), host="127.0.0.1", port=port, log_level="warning")
