@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlgate.params import Params
 from mlgate.report import Check, Status
+from mlgate.split import Split, split
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Context:
     contract: Any
     features: Callable[[pd.DataFrame, pd.DataFrame | None], pd.DataFrame]
     source: Path | None = None
+    cut: Callable[[pd.DataFrame, Params], Split] = split
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
     _inputs: tuple[int, pd.DataFrame] | None = None
 

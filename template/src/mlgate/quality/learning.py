@@ -11,7 +11,7 @@ from mlgate.quality.context import Context, verdict
 from mlgate.quality.leak import strength
 from mlgate.report import Check
 from mlgate.row_hash import hash_columns
-from mlgate.split import row_hashes, split
+from mlgate.split import row_hashes
 
 MIN_CLASS = 50  # fewer positives or negatives in the holdout: no interval can be trusted (docs: gate statistics)
 MIN_HOLDOUT = 30
@@ -74,7 +74,7 @@ def leakage(frame: pd.DataFrame, context: Context) -> Check:
 def split_overlap(frame: pd.DataFrame, context: Context) -> Check:
     """Training and holdout share no row; without time, no entity either; with time, the holdout is later."""
     params = context.params
-    data, parts = params.data, split(frame, params)
+    data, parts = params.data, context.cut(frame, params)
     hashes = row_hashes(frame, params)
     shared = int(np.isin(hashes[parts.holdout], hashes[parts.train]).sum())
     said = [f"{shared:,} rows on both sides"] if shared else []
@@ -104,7 +104,7 @@ def split_overlap(frame: pd.DataFrame, context: Context) -> Check:
 def holdout_size(frame: pd.DataFrame, context: Context) -> Check:
     """The holdout is large enough for the gates to judge on."""
     params, title = context.params, "The holdout is large enough to judge on"
-    parts = split(frame, params)
+    parts = context.cut(frame, params)
     mend = "take more rows, or a larger split.holdout in params.yaml"
     count = int(parts.holdout.sum())
     if params.data.task == "regression":

@@ -97,10 +97,11 @@ def _unchanged(project: Project, inputs: str) -> ModelCard | None:
 def _train(project: Project, inputs: str, report: Report) -> ModelCard:
     import warnings
 
+    from model import features, model
+
     from mlgate import snapshot, tracking
     from mlgate.folder import replacement
     from mlgate.training import fit
-    from model import features, model
 
     warm = threading.Thread(target=tracking.warm_up, daemon=True)
     warm.start()

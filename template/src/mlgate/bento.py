@@ -1,0 +1,123 @@
+"""The Bento: a folder that serves the model with nothing but its locked requirements, and always the same bytes.
+
+Run as a program (`python -m mlgate.bento STAGE RESULT`), because building imports the service's own code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlgate.errors import InfraError
+from mlgate.files import write_json
+from mlgate.project import Project, run
+
+SERVICE, NAME = "model.service:Service", "model"
+SPEC = "spec.json"  # beside the stage: version, labels, when
+REQUIREMENTS = "requirements.txt"
+
+
+def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) -> None:
+    """Build the Bento of the files in `stage` as the folder `result`, in a process of its own.
+
+    Parameters
+    ----------
+    stage
+        Holds `model/`, `mlgate/`, `params.yaml`, `pyproject.toml`, `uv.lock` and `artifacts/`.
+    spec
+        `version`, `labels` (text to text) and `created` (ISO, of the commit: the same commit gives the same bytes).
+
+    Raises
+    ------
+    InfraError
+        If uv is missing, or BentoML or the service fails, with its last words.
+    """
+    lock(project, stage)
+    write_json(stage.parent / SPEC, dict(spec))
+    home = project.state / "bentoml"
+    environ = project.environ(
+        {
+            "PYTHONPATH": str(stage),
+            "MLGATE_BUNDLE": str(stage),
+            "BENTOML_HOME": str(home),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PATH": os.pathsep.join([str(uv().parent), project.environ()["PATH"]]),
+        }
+    )
+    environ.pop("MLGATE_ENVIRONMENT_STATE", None)
+    try:
+        run([sys.executable, "-m", "mlgate.bento", str(stage), str(result)], stage, environ=environ)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def uv() -> Path:
+    """The uv that runs us, or the one on PATH; BentoML asks for one, and would otherwise fetch it."""
+    beside = str(Path(sys.executable).parent)
+    found = os.environ.get("UV") or shutil.which("uv") or shutil.which("uv", path=beside)
+    if not found:
+        raise InfraError("uv is not on PATH", "run verbs by `uv run mlgate ...`")
+    return Path(found)
+
+
+def lock(project: Project, stage: Path) -> None:
+    """Write what the service needs at run time, as `uv.lock` pins it, into the stage."""
+    command = [str(uv()), "export", "--frozen", "--offline", "--no-dev", "--no-emit-project", "--no-hashes"]
+    text = run([*command, "--no-header", "--no-annotate", "--quiet"], stage, environ=project.environ())
+    (stage / REQUIREMENTS).write_text(text, encoding="utf-8")
+
+
+def golden(rows: list[dict[str, Any]], stage: Path) -> None:
+    """Score `rows` through the very code that will serve them, and keep the answers as the smoke test's measure."""
+    from mlgate.serving import Runtime
+
+    path = stage / "artifacts" / "golden.json"
+    runtime = Runtime(stage)
+    body, _ = runtime.predict(json.dumps({"rows": rows}).encode())
+    runtime.close()
+    words = ("scores", "score", "prediction")
+    answers = json.loads(body)["predictions"]
+    scores = [next(answer[word] for word in words if word in answer) for answer in answers]
+    write_json(path, {"rows": rows, "scores": scores})
+
+
+def _build(stage: Path, result: Path) -> None:
+    import bentoml
+
+    spec = json.loads((stage.parent / SPEC).read_bytes())
+    golden(json.loads((stage / "artifacts" / "golden.json").read_bytes())["rows"], stage)
+    bento = bentoml.bentos.build(
+        SERVICE,
+        name=NAME,
+        labels=spec["labels"],
+        description=spec["description"],
+        include=["**/*"],
+        exclude=["**/__pycache__"],
+        version=spec["version"],
+        build_ctx=str(stage),
+        python={"packages": _requirements(stage), "lock_packages": False, "pack_git_packages": False},
+    )
+    shutil.copytree(bento.path, result, dirs_exist_ok=True)
+    _settle(result / "bento.yaml", spec["created"])
+    (result / "env" / "python" / "requirements.in").unlink(missing_ok=True)
+
+
+def _requirements(stage: Path) -> list[str]:
+    lines = (stage / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith(("#", "-"))]
+
+
+def _settle(path: Path, created: str) -> None:
+    """The moment of the commit in place of the moment of the build."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    fixed = [f"creation_time: '{created}'\n" if line.startswith("creation_time:") else line for line in lines]
+    path.write_text("".join(fixed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _build(Path(sys.argv[1]), Path(sys.argv[2]))
