@@ -10,69 +10,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import sqlite3
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlgate.errors import InfraError
 from mlgate.history_spec import HistorySpec
-from mlgate.history_table import Table
+from mlgate.history_table import Table, materialise
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["History", "materialise"]
+
 log = logging.getLogger("mlgate.history")
 PENDING = 10_000  # events kept in memory while the file can't be written
 SLICE = 2_000  # rows of one transaction in a merge: other processes write in between
+OPENING, BUSY = 5.0, 250  # seconds, milliseconds: waits for other processes, at the start and while serving
 RETRY = 30.0  # seconds until a broken file is tried again
 PRUNE = 5_000  # appended rows between two prunings
 NEWEST = 100  # pruning trusts the 100th newest time, so that one row from the far future empties nothing
-
-
-def materialise(path: Path, frame: pd.DataFrame, spec: HistorySpec, id: str) -> None:
-    """Write the last `spec.days` of `frame` as the history of a release; the same rows give the same bytes.
-
-    Parameters
-    ----------
-    path
-        The file to write; whole or absent afterwards.
-    frame
-        Raw rows of one data version with at least `spec.columns`.
-    id
-        Column that identifies a row.
-    """
-    table = Table(spec, id, {name: str(frame[name].dtype) for name in Table.names(spec, id)})
-    recent = frame[frame[spec.time] >= frame[spec.time].max() - _days(spec)] if len(frame) else frame
-    recent = recent.drop_duplicates(id).sort_values([spec.time, id])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(descriptor)
-        try:
-            with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode=OFF")
-                table.create(connection)
-                connection.execute("BEGIN")
-                table.insert(connection, recent)
-                connection.execute("COMMIT")
-            Path(name).chmod(0o644)
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except (OSError, sqlite3.Error) as error:
-        raise InfraError(f"cannot write {path}: {error}", "free space or make the folder writable") from error
-
-
-def _days(spec: HistorySpec) -> pd.Timedelta:
-    import pandas as pd
-
-    return pd.Timedelta(days=spec.days)
 
 
 class History:
@@ -184,13 +144,14 @@ class History:
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=OPENING, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             self._table.create(connection)
             self._merge(connection)
             self._prune(connection)
+            connection.execute(f"PRAGMA busy_timeout={BUSY}")
         except BaseException:
             connection.close()
             raise

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlgate.errors import InfraError
 from mlgate.history_spec import HistorySpec
 
 if TYPE_CHECKING:
@@ -112,6 +117,42 @@ class Table:
         columns = list(zip(*rows, strict=True)) or [()] * len(self.dtypes)
         pairs = zip(self.dtypes.items(), columns, strict=True)
         return pd.DataFrame({name: _column(values, dtype) for (name, dtype), values in pairs}, copy=False)
+
+
+def materialise(path: Path, frame: pd.DataFrame, spec: HistorySpec, id: str) -> None:
+    """Write the last `spec.days` of `frame` as the history of a release; the same rows give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file to write; whole or absent afterwards.
+    frame
+        Raw rows of one data version with at least `spec.columns`.
+    id
+        Column that identifies a row.
+    """
+    import pandas as pd
+
+    table = Table(spec, id, {name: str(frame[name].dtype) for name in Table.names(spec, id)})
+    recent = frame[frame[spec.time] >= frame[spec.time].max() - pd.Timedelta(days=spec.days)] if len(frame) else frame
+    recent = recent.drop_duplicates(id).sort_values([spec.time, id])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        try:
+            with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode=OFF")
+                table.create(connection)
+                connection.execute("BEGIN")
+                table.insert(connection, recent)
+                connection.execute("COMMIT")
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise InfraError(f"cannot write {path}: {error}", "free space or make the folder writable") from error
 
 
 def _plain(values: pd.Series[Any]) -> list[Any]:

@@ -45,16 +45,16 @@ def _content(name: str) -> dict[str, Any]:
 
 
 def _answer(runtime: Runtime) -> dict[str, Any]:
-    parts: dict[str, Any] = {
+    known: dict[str, dict[str, Any]] = {
         "binary": {"score": {"type": "number", "minimum": 0, "maximum": 1}},
         "regression": {"prediction": {"type": "number"}},
         "multiclass": {
             "label": {"enum": list(runtime.card.classes)},
             "scores": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
         },
-    }[runtime.card.task]
+    }
     name = runtime.params.data.id
-    properties = {**({name: {}} if name else {}), **parts}
+    properties = {**({name: {}} if name else {}), **known[runtime.card.task]}
     prediction = {"type": "object", "properties": properties, "required": list(properties)}
     predictions = {"type": "array", "items": prediction}
     return {

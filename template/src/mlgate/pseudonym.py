@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -53,10 +54,8 @@ def _kept(path: Path) -> bytes:
                 stream.write(secrets.token_hex(32))
                 stream.flush()
                 os.fsync(stream.fileno())
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(scratch, path)
-            except FileExistsError:
-                pass
         finally:
             scratch.unlink(missing_ok=True)
     key = path.read_bytes()

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import AfterValidator, AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, Strict
-from pydantic import ValidationError, create_model
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mlgate import strict_json
-from mlgate.errors import ConfigError
+from mlgate.row_types import column_type, series
 
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
 SHOWN = 20  # problems named in one answer
-# Control characters but tab and newlines, surrogates, and the marks that reorder text on a screen
-_REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request that breaks the contract: HTTP status, one sentence, and each problem with its place."""
 
     def __init__(self, status: int, error: str, detail: list[dict[str, Any]] | None = None) -> None:
@@ -34,34 +25,6 @@ class Refused(Exception):
 
     def body(self) -> dict[str, Any]:
         return {"error": self.error, "detail": self.detail}
-
-
-def normal_text(text: str) -> str:
-    """Text in normal form C, so that one word has one spelling; ValueError where it has characters no text needs."""
-    if found := _REFUSED.search(text):
-        raise PydanticCustomError("text", "Character U+{code} is not allowed", {"code": f"{ord(found[0]):04X}"})
-    return unicodedata.normalize("NFC", text)
-
-
-def _moment(value: object) -> datetime:
-    """A moment from ISO text; one with a zone is converted, so that all are UTC without zone."""
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):
-        pass
-    raise PydanticCustomError("moment", "Input should be a date and time in ISO 8601, such as 2026-01-31T12:00:00")
-
-
-@dataclass
-class _Column:
-    name: str
-    dtype: Any
-    annotation: Any
-    required: bool
-    unmapped: bool = False
-    absent: Any = field(default=None)
 
 
 class Contract:
@@ -77,7 +40,7 @@ class Contract:
 
     def __init__(self, inputs: pa.DataFrameSchema, max_rows: int) -> None:
         self._schema = inputs
-        self._columns = [_column(name, column) for name, column in inputs.columns.items()]
+        self._columns = [column_type(str(name), column) for name, column in inputs.columns.items()]
         self._on_frame = bool(inputs.checks) or any(column.unmapped for column in self._columns)
         self._unique = [str(name) for name, column in inputs.columns.items() if column.unique]
         fields = {f"c{i}": (c.annotation, ... if c.required else None) for i, c in enumerate(self._columns)}
@@ -92,13 +55,13 @@ class Contract:
 
         Raises
         ------
-        Refused
+        RequestError
             400 where the body is not JSON, 422 where a row breaks the contract; each problem names row and field.
         """
         try:
             body = strict_json.read(content)
-        except strict_json.NotJson as error:
-            raise Refused(400, "the body is not JSON", [{"loc": [], "msg": str(error)}]) from error
+        except strict_json.JsonError as error:
+            raise RequestError(400, "the body is not JSON", [{"loc": [], "msg": str(error)}]) from error
         _refuse_repeated(body)
         try:
             rows = cast(Any, self.request.model_validate(body)).rows
@@ -110,7 +73,7 @@ class Contract:
         """Validated rows (by the row type's field names) as a frame in the contract's dtypes."""
         import pandas as pd
 
-        return pd.DataFrame({c.name: _series([row[f"c{i}"] for row in rows], c) for i, c in enumerate(self._columns)})
+        return pd.DataFrame({c.name: series([row[f"c{i}"] for row in rows], c) for i, c in enumerate(self._columns)})
 
     def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
         import pandera.pandas as pa
@@ -118,15 +81,15 @@ class Contract:
         for name in self._unique:
             if len(repeated := frame.index[frame[name].duplicated()]):
                 detail = [{"loc": ["rows", int(i), name], "msg": "Value occurs twice"} for i in repeated[:SHOWN]]
-                raise Refused(422, "the rows break the contract", detail)
+                raise RequestError(422, "the rows break the contract", detail)
         if not self._on_frame:
             return frame
         try:
-            return cast("pd.DataFrame", self._schema.validate(frame, lazy=True))
+            return self._schema.validate(frame, lazy=True)
         except pa.errors.SchemaErrors as error:
             cases = error.failure_cases.head(SHOWN).itertuples()
             detail = [{"loc": _place(case), "msg": f"Check {case.check} failed"} for case in cases]
-            raise Refused(422, "the rows break the contract", detail) from error
+            raise RequestError(422, "the rows break the contract", detail) from error
 
 
 def _place(case: Any) -> list[str | int]:
@@ -143,138 +106,14 @@ def _refuse_repeated(body: Any) -> None:
         if isinstance(value, strict_json.Repeated)
     ]
     if detail:
-        raise Refused(422, "the rows break the contract", detail[:SHOWN])
+        raise RequestError(422, "the rows break the contract", detail[:SHOWN])
 
 
-def _refusal(error: ValidationError) -> Refused:
+def _refusal(error: ValidationError) -> RequestError:
     problems = error.errors(include_url=False, include_context=False, include_input=False)[:SHOWN]
     detail = [{"loc": [_short(part) for part in p["loc"]], "msg": p["msg"]} for p in problems]
-    return Refused(422, "the rows break the contract", detail)
+    return RequestError(422, "the rows break the contract", detail)
 
 
 def _short(part: str | int) -> str | int:
     return part if isinstance(part, int) else part[:100].encode("utf-8", "replace").decode()
-
-
-def _column(name: str, column: pa.Column) -> _Column:
-    """The pydantic type of a pandera column: dtype, nullability and those checks that both know."""
-    import numpy as np
-
-    dtype = column.dtype.type if column.dtype is not None else np.dtype(object)
-    kind = _kind(dtype)
-    extras: list[Any] = []
-    unmapped = False
-    for check in column.checks:
-        made = _constraints(check, kind) if check.statistics else None
-        unmapped |= made is None
-        extras += made or []
-    base = _base(str(name), dtype, kind)
-    base = Annotated[(base, *extras)] if extras else base
-    annotation = base | None if column.nullable else base
-    description = Field(description=column.description or column.title)
-    return _Column(str(name), dtype, Annotated[annotation, description], column.required, unmapped)
-
-
-def _kind(dtype: Any) -> str:
-    import pandas as pd
-
-    kind = getattr(dtype, "kind", "O")
-    return "category" if isinstance(dtype, pd.CategoricalDtype) else {"u": "i", "U": "O"}.get(kind, kind)
-
-
-def _base(name: str, dtype: Any, kind: str) -> Any:
-    import numpy as np
-
-    plain = np.dtype(getattr(dtype, "numpy_dtype", dtype)) if kind in "if" else None
-    if kind == "i" and plain is not None:
-        limits = np.iinfo(plain)
-        return Annotated[int, Strict(), Ge(int(limits.min)), Le(int(limits.max))]
-    if kind == "f" and plain is not None:
-        highest = float(np.finfo(plain).max)
-        return Annotated[float, Strict(), AllowInfNan(False), Ge(-highest), Le(highest)]
-    if kind == "b":
-        return Annotated[bool, Strict()]
-    if kind == "M":
-        return Annotated[datetime, BeforeValidator(_moment)]
-    if kind == "category":
-        return Annotated[str, Strict(), AfterValidator(normal_text), _among([*dtype.categories])]
-    if kind == "O":
-        return Annotated[str, Strict(), AfterValidator(normal_text)]
-    raise ConfigError(f"column {name} has dtype {dtype}, which no request can carry", "use a plain type in schema.py")
-
-
-def _constraints(check: pa.Check, kind: str) -> list[Any] | None:
-    """A pandera check in pydantic's words; None where it has none."""
-    known = {key: _plain(value) for key, value in check.statistics.items()}
-    match check.name:
-        case "greater_than_or_equal_to":
-            return [Ge(known["min_value"])]
-        case "greater_than":
-            return [Gt(known["min_value"])]
-        case "less_than_or_equal_to":
-            return [Le(known["max_value"])]
-        case "less_than":
-            return [Lt(known["max_value"])]
-        case "in_range":
-            lower = (Ge if known["include_min"] else Gt)(known["min_value"])
-            return [lower, (Le if known["include_max"] else Lt)(known["max_value"])]
-        case "isin":
-            return [_among([_plain(value) for value in known["allowed_values"]])]
-        case "str_matches" if kind == "O":
-            return [_matching(known["pattern"])]
-        case "str_length" if kind == "O":
-            low, high = known["min_value"], known["max_value"]
-            low, high = (known["exact_value"],) * 2 if known.get("exact_value") is not None else (low, high)
-            return [*([MinLen(low)] if low else []), *([MaxLen(high)] if high is not None else [])]
-    return None
-
-
-def _plain(value: Any) -> Any:
-    value = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
-    return value.item() if hasattr(value, "item") else value
-
-
-def _among(allowed: list[Any]) -> Any:
-    known, shown = frozenset(allowed), ", ".join(map(repr, allowed[:10])) + (" …" if len(allowed) > 10 else "")
-
-    def check(value: Any) -> Any:
-        if value not in known:
-            raise PydanticCustomError("among", "Input should be one of {shown}", {"shown": shown})
-        return value
-
-    return _Documented(AfterValidator(check), {"enum": [v for v in allowed if not isinstance(v, datetime)]})
-
-
-def _matching(pattern: Any) -> Any:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.match(value):
-            raise PydanticCustomError("matching", "Input should match {pattern}", {"pattern": compiled.pattern})
-        return value
-
-    return _Documented(AfterValidator(check), {"pattern": f"^(?:{compiled.pattern})"})
-
-
-class _Documented:
-    """A validator of ours that the published JSON Schema shows as well."""
-
-    def __init__(self, validator: AfterValidator, words: dict[str, Any]) -> None:
-        self._validator, self._words = validator, words
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        return self._validator.__get_pydantic_core_schema__(source, handler)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        return {**handler(schema), **self._words}
-
-
-def _series(values: list[Any], column: _Column) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "ifb":
-        return np.array([np.nan if value is None else value for value in values], dtype=column.dtype)
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-        return np.array(values, dtype="datetime64[us]").astype(column.dtype)
-    return pd.Series(values, dtype=column.dtype)

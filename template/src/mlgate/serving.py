@@ -128,7 +128,7 @@ class Runtime:
 
         Raises
         ------
-        Refused
+        RequestError
             If the body or a row breaks the contract.
         """
         rows = self.contract.parse(content)
@@ -173,11 +173,12 @@ class Runtime:
         word = "scores" if self.card.task == "multiclass" else "score"
         head = {"version": self.version, "data_digest": self.card.data_digest}
         tail = {"probe": True} if probe else {}
+        zipped = zip(times, ids, zip(*columns, strict=True), scores.tolist(), strict=True)
         return [
-            {"time": now.isoformat(), "event_time": t, **head, "row": i, "features": dict(zip(self._logged, f, strict=True)),
-             word: s, **tail}
-            for t, i, f, s in zip(times, ids, zip(*columns, strict=True), scores.tolist(), strict=True)
-        ]  # fmt: skip
+            {"time": now.isoformat(), "event_time": moment, **head, "row": row, word: score, **tail}
+            | {"features": dict(zip(self._logged, values, strict=True))}
+            for moment, row, values, score in zipped
+        ]
 
     def close(self) -> None:
         """Write what waits and let go of the files."""

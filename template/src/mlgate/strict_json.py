@@ -9,7 +9,7 @@ BEYOND = 10**30  # stands for an integer of any greater length: no contract acce
 DIGITS = 30
 
 
-class NotJson(ValueError):
+class JsonError(ValueError):
     """The text is not one JSON value; the message says where it stops being one."""
 
 
@@ -27,17 +27,17 @@ def read(content: bytes) -> Any:
 
     Raises
     ------
-    NotJson
+    JsonError
         If the bytes are not UTF-8, not JSON, or nested too deeply.
     """
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_object, parse_int=_integer)
     except UnicodeDecodeError as error:
-        raise NotJson(f"not UTF-8 at byte {error.start}") from error
+        raise JsonError(f"not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise NotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise JsonError(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
-        raise NotJson("nested too deeply") from error
+        raise JsonError("nested too deeply") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one row is too small to share; the engine scales by processes
 
 import bentoml
+from mlgate.front import Front
+from mlgate.replica import Replica
 
-from mlgate.front import Front, Serving
-
-SERVING = Serving()
+REPLICA = Replica()
 
 
 @bentoml.service(name="model", workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": True})
@@ -24,23 +24,23 @@ class Service:
     """One release. `/readyz` is red until it has made its first prediction, and again while it drains."""
 
     def __init__(self) -> None:
-        SERVING.start()
-        SERVING.drain_on_sigterm()
+        REPLICA.start()
+        REPLICA.drain_on_sigterm()
 
-    @bentoml.api(route="/predict")
+    @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Rows as `model.schema.Inputs` has them; {"model_version": …, "predictions": [{…}]}."""
         raise bentoml.exceptions.NotFound("answered by mlgate.front")
 
     async def __is_ready__(self) -> bool:
-        return SERVING.ready
+        return REPLICA.ready
 
     async def __is_alive__(self) -> bool:
-        return not SERVING.failed
+        return not REPLICA.failed
 
-    @bentoml.on_shutdown
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        SERVING.close()
+        REPLICA.close()
 
 
-Service.add_asgi_middleware(Front, serving=SERVING)
+Service.add_asgi_middleware(Front, replica=REPLICA)  # type: ignore[attr-defined]

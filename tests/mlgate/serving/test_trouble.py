@@ -1,0 +1,167 @@
+"""The service when things go wrong around it: stopped under load, killed, no disk, a forged model."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlgate.prediction_log import read
+from serving_bundle import Bundle, as_rows
+
+HEADERS = {"content-type": "application/json"}
+
+
+class Load:
+    """Clients that send one row after another until the service says that it is leaving."""
+
+    def __init__(self, server: Any, row: dict[str, Any], clients: int = 4) -> None:
+        self._server, self._row = server, row
+        self.answered: list[int] = []
+        self.lost: list[str] = []
+        self._next = iter(range(10**12, 2 * 10**12))
+        self._lock = threading.Lock()
+        self._leave = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _run(self) -> None:
+        connection = self._server.connect()
+        while not self._leave.is_set():
+            with self._lock:
+                number = next(self._next)
+            try:
+                body = json.dumps({"rows": [self._row | {"transaction_id": number}]})
+                connection.request("POST", "/predict", body, HEADERS)
+                response = connection.getresponse()
+                status, leaving = response.status, response.headers["connection"] == "close"
+                response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(f"{number}: {error!r}")
+                break
+            if status == 200:
+                self.answered.append(number)
+            else:
+                self.lost.append(f"{number}: {status}")
+            if leaving:
+                break
+        connection.close()
+
+
+def test_case_30_sigterm_under_load_loses_no_request_and_no_line_of_the_log(
+    start: Callable[..., Any], bundle: Bundle, tmp_path: Path
+) -> None:
+    with start(tmp_path) as server, Load(server, as_rows(bundle.next.head(1))[0]) as load:
+        server.wait_for(lambda: len(load.answered) > 50)
+        began = time.monotonic()
+        assert server.stop() == 0
+        print(f"stopped in {time.monotonic() - began:.1f} s after {len(load.answered)} answers")
+    assert load.lost == []
+    assert len(read(server.state / "predictions")) == len(load.answered)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_case_30_a_killed_worker_costs_its_requests_alone_and_comes_back(
+    start: Callable[..., Any], bundle: Bundle, tmp_path: Path
+) -> None:
+    with start(tmp_path) as server:
+        row = as_rows(bundle.next.head(1))
+        assert server.post({"rows": row})[0] == 200
+        (worker,) = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        os.kill(int(worker), signal.SIGKILL)
+        server.wait_for(lambda: not server.ready(), 30)
+        server.wait_for(server.ready, 120)
+        assert server.post({"rows": row})[0] == 200
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no right to mount a file system; test_prediction_log has the same case by a limit")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_case_31_a_full_disk_costs_the_log_and_not_one_answer(
+    start: Callable[..., Any], bundle: Bundle, tmp_path: Path, full_disk: Path
+) -> None:
+    state = full_disk / "state"
+    state.mkdir()
+    with start(tmp_path, MLGATE_ENVIRONMENT_STATE=str(state)) as server:
+        with (full_disk / "filler").open("wb") as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+                filler.flush()
+        rows = as_rows(bundle.next.head(40))
+        assert all(server.post({"rows": [row]})[0] == 200 for row in rows)
+        server.wait_for(lambda: server.count('mlgate_prediction_log_total{outcome="dropped"}') > 0)
+        (full_disk / "filler").unlink()
+        before = server.count('mlgate_prediction_log_total{outcome="written"}')
+        server.wait_for(
+            lambda: (
+                server.post({"rows": rows[:1]})[0] == 200
+                and server.count('mlgate_prediction_log_total{outcome="written"}') > before
+            )
+        )
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_a_damaged_history_and_an_unusable_log_folder_cost_no_answer(
+    start: Callable[..., Any], bundle: Bundle, tmp_path: Path
+) -> None:
+    state = tmp_path / "environments" / "staging"
+    state.mkdir(parents=True)
+    (state / "history.sqlite").mkdir()
+    (state / "predictions").write_text("in the way")
+    with start(tmp_path) as server:
+        status, body, _ = server.post({"rows": as_rows(bundle.next.head(1))})
+        assert status == 200
+        assert [answer["score"] for answer in body["predictions"]] == bundle.offline(bundle.next.head(1))
+        assert server.count("mlgate_history_trouble_total") > 0
+        server.wait_for(lambda: server.count('mlgate_prediction_log_total{outcome="dropped"}') == 1)
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_a_model_that_is_not_the_one_named_is_never_ready(
+    start: Callable[..., Any], bundle: Bundle, tmp_path: Path
+) -> None:
+    forged = shutil.copytree(bundle.root, tmp_path / "forged")
+    with (forged / "artifacts" / "model.skops").open("ab") as stream:
+        stream.write(b"x")
+
+    def dead(server: Any) -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return bool(server.get("/livez")[0] == 503)
+        return False
+
+    with start(tmp_path, root=forged, until=dead) as server:
+        assert server.get("/readyz")[0] == 503
+        status, body, _ = server.post({"rows": []})
+        assert status == 503
+        assert "digest" in body["error"]
+        assert "Traceback" not in server.log.read_text()
