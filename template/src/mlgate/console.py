@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -37,6 +37,16 @@ def working(message: str) -> Iterator[None]:
     seconds = time.monotonic() - started
     if seconds > 2:
         console.print(f"[dim]{escape(message)}: {seconds:.1f} s[/]")
+
+
+@contextmanager
+def progress(message: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for work whose length is known; the yielded function takes how much more is done."""
+    from rich.progress import Progress
+
+    with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as bar:
+        task = bar.add_task(escape(message), total=total)
+        yield lambda more: bar.advance(task, more)
 
 
 @contextmanager

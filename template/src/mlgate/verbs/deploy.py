@@ -1,0 +1,64 @@
+"""`mlgate deploy`: commit a packaged release to staging's ledger and bring it into traffic, blue/green."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mlgate.project import Project
+    from mlgate.report import Report
+
+
+@click.command()
+@click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where to.")
+@click.option("--release", "wanted", metavar="DIGEST", help="Its digest or version, or the start of one; else HEAD's.")
+@click.option("--dry-run", is_flag=True, help="Show what would change in the ledger; change nothing.")
+def command(environment: str, wanted: str | None, dry_run: bool) -> int:
+    """Commit a release to an environment and start it: the former one serves until the new one has proven itself.
+
+    The files are compared with their digest first. A release that does not start or fails its smoke test never takes
+    traffic, and the commit is reverted. Production is reached by `mlgate promote` alone.
+
+    \b
+    Example:  uv run mlgate deploy --env staging
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), environment, wanted, dry_run).exit_code
+
+
+def run(project: Project, environment: str, wanted: str | None = None, dry_run: bool = False) -> Report:
+    """Deploy the newest release of the checked-out commit, or the one `wanted` names."""
+    from mlgate.console import recording, working
+    from mlgate.ledger import Ledger
+    from mlgate.rollout import bundle_of, ledger_files, packaged, person, roll_out
+
+    if environment == "production":
+        raise ConfigError("production takes only what staging has proven", "run `mlgate promote`")
+    with recording(project, "deploy") as report:
+        release = packaged(project, wanted)
+        bundle = bundle_of(project, release)
+        report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
+        report.subject.data_digest = release.data_digest
+        ledger = Ledger(project)
+        if dry_run:
+            report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
+            return report
+        subject = f"deploy({environment}): {release.model} {release.version}"
+        trailers = {"Run": "local", "Approved-By": person(project)}
+        with working(f"starting {release.version} in {environment}"):
+            done = roll_out(
+                project,
+                environment,
+                release,
+                lambda: ledger.write(environment, release, ledger_files(bundle), subject, trailers),
+                report,
+            )
+        if done:
+            port = project.params.serving.ports["staging"]
+            report.notes.insert(0, f"{environment} serves {release.version} at http://127.0.0.1:{port}")
+    return report

@@ -1,0 +1,44 @@
+"""`mlgate history`: the releases of an environment, as its ledger tells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mlgate.ledger import Entry
+    from mlgate.project import Project
+    from mlgate.report import Report
+
+
+@click.command()
+@click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Which.")
+def command(environment: str) -> int:
+    """Show the releases of an environment, newest first: commit, when, what, how it measured, by whose word.
+
+    \b
+    Example:  uv run mlgate history --env production
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), environment).exit_code
+
+
+def run(project: Project, environment: str) -> Report:
+    """Read the ledger of `environment`; one note an entry."""
+    from mlgate.console import recording
+    from mlgate.ledger import Ledger
+
+    with recording(project, "history") as report:
+        entries = Ledger(project).entries(environment)
+        report.notes += [_line(entry) for entry in entries] or [f"nothing was ever deployed to {environment}"]
+    return report
+
+
+def _line(entry: Entry) -> str:
+    about = [entry.commit[:12], entry.when, entry.subject]
+    about += [entry.trailers[key] for key in ("Metrics", "Reason") if key in entry.trailers]
+    if approver := entry.trailers.get("Approved-By"):
+        about.append(f"by {approver}")
+    return "  ".join([*about, *filter(None, [entry.problem])])

@@ -1,0 +1,80 @@
+"""`mlgate promote`: what staging has proven goes to production, the same digest, with the name of who said so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from mlgate.ledger import Ledger
+    from mlgate.project import Project
+    from mlgate.release import Release
+    from mlgate.report import Report
+
+
+@click.command()
+@click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
+def command(approved_by: str | None) -> int:
+    """Copy the staging release to production: nothing is rebuilt, and the ledger keeps who approved.
+
+    Refused unless staging serves it in good health. MLflow's alias `champion` follows the ledger.
+
+    \b
+    Example:  uv run mlgate promote --approved-by "Ada Lovelace"
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), approved_by).exit_code
+
+
+def run(project: Project, approved_by: str | None = None) -> Report:
+    """Promote the release that the staging ledger names."""
+    from mlgate.console import recording, working
+    from mlgate.ledger import Ledger
+    from mlgate.rollout import mirrored, person, roll_out
+
+    with recording(project, "promote") as report:
+        ledger = Ledger(project)
+        source, before = ledger.head("staging"), ledger.head("production")
+        release = _proven(project, ledger)
+        report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
+        report.subject.data_digest = release.data_digest
+        approver = (approved_by if approved_by is not None else person(project)).strip()
+        if not approver:
+            raise ConfigError("a promotion needs the name of who approved it", "give it as --approved-by NAME")
+        names = ("holdout.parquet", "model.json")
+        files = {name: content for name in names if (content := ledger.file("staging", name)) is not None}
+        subject = f"promote(production): {release.model} {release.version}"
+        trailers = {"Run": "local", "Approved-By": approver, "Promoted-From": source}
+        with working(f"starting {release.version} in production"):
+            done = roll_out(
+                project,
+                "production",
+                release,
+                lambda: ledger.write("production", release, files, subject, trailers, expected_parent=before),
+                report,
+            )
+        if done:
+            port = project.params.serving.ports["production"]
+            report.notes.insert(0, f"production serves {release.version} at http://127.0.0.1:{port}, by {approver}")
+            report.notes.append(mirrored(project, release))
+    return report
+
+
+def _proven(project: Project, ledger: Ledger) -> Release:
+    """The release that staging's ledger names and staging serves in good health."""
+    from mlgate import engine
+
+    release = ledger.read("staging")
+    if release is None:
+        raise DataError("there is nothing in staging to promote", "run `mlgate deploy --env staging`")
+    now = engine.running(project, "staging")
+    if now is None or not now.healthy:
+        raise DataError("staging is not in good health", "see `mlgate status`; `mlgate serve --env staging` starts it")
+    if now.image != release.image:
+        message = f"staging serves {now.version}, and its ledger names {release.version}"
+        raise DataError(message, "run `mlgate serve --env staging`, then promote")
+    return release

@@ -1,0 +1,91 @@
+"""`mlgate rollback`: the former release again, by a commit; nothing is rebuilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import DataError
+
+if TYPE_CHECKING:
+    from mlgate.ledger import Entry
+    from mlgate.project import Project
+    from mlgate.report import Report
+
+
+@click.command()
+@click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where.")
+@click.option("--to", metavar="VERSION|COMMIT", help="Which earlier release; by default the one before.")
+@click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
+def command(environment: str, to: str | None, approved_by: str | None) -> int:
+    """Return an environment to an earlier release: verified, started beside the present one, then switched.
+
+    A second rollback undoes the first; `--to` goes further back.
+
+    \b
+    Example:  uv run mlgate rollback --env production
+    """
+    from mlgate.project import Project
+
+    return run(Project.find(), environment, to, approved_by).exit_code
+
+
+def run(project: Project, environment: str, to: str | None = None, approved_by: str | None = None) -> Report:
+    """Roll `environment` back to the release before, or to the one `to` names."""
+    from mlgate.console import recording, working
+    from mlgate.ledger import Ledger
+    from mlgate.rollout import mirrored, person, roll_out
+
+    with recording(project, "rollback") as report:
+        ledger = Ledger(project)
+        entries = ledger.entries(environment)
+        target = choose(entries, environment, to)
+        release = target.release
+        assert release is not None
+        report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
+        report.subject.data_digest = release.data_digest
+        subject = f"rollback({environment}): {release.model} {release.version}"
+        trailers = {"Run": "local", "Approved-By": approved_by or person(project)}
+        with working(f"starting {release.version} in {environment}"):
+            done = roll_out(
+                project,
+                environment,
+                release,
+                lambda: ledger.restore(environment, target.commit, subject, trailers),
+                report,
+            )
+        if done:
+            left = entries[0].release.version if entries[0].release else "a damaged record"
+            report.notes.insert(0, f"{environment} is back from {left} to {release.version}")
+            if environment == "production":
+                report.notes.append(mirrored(project, release))
+    return report
+
+
+def choose(entries: list[Entry], environment: str, to: str | None) -> Entry:
+    """The entry to return to: the newest that named another release and was not reverted, or the one `to` names.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    mend = f"`mlgate history --env {environment}` lists what there is"
+    if not entries:
+        raise DataError(f"nothing was ever deployed to {environment}", "run `mlgate deploy --env staging`")
+    now = entries[0].release.image if entries[0].release else ""
+    reverted = {entry.trailers["Reverts"] for entry in entries if "Reverts" in entry.trailers}
+    earlier = [e for e in entries if e.release and e.release.image != now and e.commit not in reverted]
+    if to is None:
+        if not earlier:
+            raise DataError(f"{environment} has no other release to return to", mend)
+        return earlier[0]
+    wanted = to.strip().lower()
+    for entry in earlier if len(wanted) >= 4 else []:
+        assert entry.release is not None
+        if entry.release.version.startswith(wanted) or entry.commit.startswith(wanted):
+            return entry
+    if len(wanted) >= 4 and entries[0].release and entries[0].release.version.startswith(wanted):
+        raise DataError(f"{environment} is at {entries[0].release.version} already", mend)
+    raise DataError(f"{environment} never served {to!r} (give at least four digits)", mend)

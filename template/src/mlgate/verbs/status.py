@@ -1,0 +1,79 @@
+"""`mlgate status`: what each environment should run, by its ledger, and what does run on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlgate.errors import MlgateError
+
+if TYPE_CHECKING:
+    from mlgate.project import Project
+    from mlgate.report import Check, Report
+
+
+@click.command()
+def command() -> int:
+    """Show what each environment should run and does run; exit code 1 where the two differ.
+
+    \b
+    Example:  uv run mlgate status
+    """
+    from mlgate.project import Project
+
+    return run(Project.find()).exit_code
+
+
+def run(project: Project) -> Report:
+    """Compare ledger and engine, one check an environment."""
+    from mlgate.console import recording
+    from mlgate.ledger import ENVIRONMENTS
+
+    with recording(project, "status") as report:
+        report.checks += [_check(project, environment) for environment in ENVIRONMENTS]
+    return report
+
+
+def _check(project: Project, environment: str) -> Check:
+    from mlgate import engine
+    from mlgate.ledger import Ledger
+    from mlgate.report import Check
+
+    title, mend = f"{environment} runs what its ledger names", f"run `mlgate serve --env {environment}`"
+    now = engine.running(project, environment)
+    runs = _runs(now)
+    try:
+        entries = Ledger(project).entries(environment)
+    except MlgateError as error:
+        return Check(id=environment, title=title, status="error", evidence=f"{error}; {runs}", mend=error.mend)
+    if entries and entries[0].problem:
+        mend = f"`mlgate rollback --env {environment}` restores the former one"
+        return Check(id=environment, title=title, status="error", evidence=f"{entries[0].problem}; {runs}", mend=mend)
+    wanted = entries[0].release if entries else None
+    if wanted is None:
+        status, mend = ("fail", f"run `mlgate serve --env {environment} --stop`") if now else ("skip", "")
+        return Check.model_validate(
+            {"id": environment, "title": title, "status": status, "evidence": f"nothing deployed; {runs}", "mend": mend}
+        )
+    good = now is not None and now.healthy and now.image == wanted.image
+    evidence = f"ledger: {wanted.version} since {entries[0].when}; {runs}"
+    return Check(
+        id=environment, title=title, status="pass" if good else "fail", evidence=evidence, mend="" if good else mend
+    )
+
+
+def _runs(now: object) -> str:
+    """What runs, in words."""
+    from datetime import UTC, datetime
+
+    from mlgate.engine import Running
+
+    if not isinstance(now, Running):
+        return "not running"
+    if not now.version:
+        return f"nothing answers at {now.url} (proxy pid {now.pid}): {now.problem or 'starting'}"
+    since = datetime.fromtimestamp(now.since, UTC).isoformat(timespec="seconds")
+    health = "healthy" if now.healthy else "not ready"
+    again = f", restarted {now.restarts} times" if now.restarts else ""
+    return f"runs {now.version} at {now.url}, pid {now.replica_pid}, {health}, since {since}{again}"
