@@ -97,10 +97,10 @@ def test_case_30_a_killed_worker_costs_its_requests_alone_and_comes_back(
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of 1 MB."""
+    """A folder on a file system of 4 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True)
     if mounted.returncode:
         pytest.skip("no right to mount a file system; test_prediction_log has the same case by a limit")
     yield folder
@@ -113,10 +113,11 @@ def test_case_31_a_full_disk_costs_the_log_and_not_one_answer(
     state = full_disk / "state"
     state.mkdir()
     with start(tmp_path, MLGATE_ENVIRONMENT_STATE=str(state)) as server:
-        with (full_disk / "filler").open("wb") as filler, contextlib.suppress(OSError):
-            while True:
-                filler.write(b"x" * 4096)
-                filler.flush()
+        filler = os.open(full_disk / "filler", os.O_WRONLY | os.O_CREAT)
+        with contextlib.suppress(OSError):
+            while os.write(filler, b"x" * 4096):
+                pass
+        os.close(filler)
         rows = as_rows(bundle.next.head(40))
         assert all(server.post({"rows": [row]})[0] == 200 for row in rows)
         server.wait_for(lambda: server.count('mlgate_prediction_log_total{outcome="dropped"}') > 0)
