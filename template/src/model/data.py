@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from model.simulator.drift import Drift, Moment
 from model.simulator.table import transactions
 from model.simulator.world import World, create
+
+LONGEST = timedelta(days=3660)
 
 
 class Source(BaseModel):
@@ -31,6 +33,8 @@ class Source(BaseModel):
     def _forward(self) -> Source:
         if self.until <= self.start:
             raise ValueError("until must be later than start")
+        if self.until - self.start > LONGEST:
+            raise ValueError(f"from start to until are more than {LONGEST.days:,} days")
         return self
 
     def world(self) -> World:

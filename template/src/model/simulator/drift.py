@@ -15,13 +15,15 @@ from model.simulator.world import World, stream
 NEW_CATEGORY = "crypto"
 
 
-def _moment(value: Any) -> Any:
+def _moment(value: Any) -> datetime:
     """Dates and times as YAML writes them, in UTC without zone."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value.strip())
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+    if not isinstance(value, datetime):
+        raise ValueError("write a date such as 2026-01-05")
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
