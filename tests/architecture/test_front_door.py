@@ -8,8 +8,9 @@ import sys
 
 import click
 import pytest
-from mlgate.cli import VERBS
 from source import SOURCE
+
+from mlgate.cli import VERBS
 
 HEAVY = {"bentoml", "dvc", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "pyarrow", "scipy", "sklearn", "skops"}
 ASK = f"""

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from mlgate.governance import Governance
 from mlgate.params import Params
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
+
 from mlgate.cli import VERBS
 from mlgate.params import Params
-from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("actions/*.md")]
