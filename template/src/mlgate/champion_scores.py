@@ -191,6 +191,15 @@ def _python(project: Project, bundle: Path) -> str:
         )
     folder = project.state / "champions" / digest(lock).removeprefix("sha256:")[:16]
     environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)}
-    wanted = ["sync", "--quiet", "--locked", "--no-dev", "--no-install-project", "--project", str(bundle)]
+    wanted = [
+        "sync",
+        "--quiet",
+        "--locked",
+        "--no-dev",
+        "--no-install-project",
+        "--compile-bytecode",
+        "--project",
+        str(bundle),
+    ]
     run([uv, *wanted], bundle, environ=environ)
     return str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")

@@ -101,10 +101,9 @@ def require_enough(rows: Sample, metric: str = "", value: float = 0.0) -> None:
 
 
 def _finite(values: Array, name: str) -> Array:
-    try:
-        values = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} is not a number in every row", "train again: `mlgate train`") from error
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name} is not a number in every row", "train again: `mlgate train`")
+    values = values.astype(np.float64)
     wrong = ~np.isfinite(values) if values.ndim == 1 else ~np.isfinite(values).all(axis=1)
     if wrong.any():
         raise DataError(
