@@ -61,6 +61,17 @@ class PredictionLog:
         else:
             self._queue.put((number, lines))
 
+    def flush(self, seconds: float = 5.0) -> None:
+        """Wait, for at most `seconds`, until everything queued so far is written or dropped."""
+        reached = threading.Event()
+
+        def mark() -> list[dict[str, Any]]:
+            reached.set()
+            return []
+
+        self._queue.put((0, mark))
+        reached.wait(seconds)
+
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, for at most `seconds`, and stop."""
         self._queue.put(None)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import math
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlgate.bundle import ARTIFACTS, bundle_root, environment_state, key_state
 from mlgate.counters import counters
 from mlgate.errors import ConfigError
 from mlgate.history import History
@@ -26,35 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-log = logging.getLogger("mlgate.serving")
-ARTIFACTS = "artifacts"
+__all__ = ["Runtime", "bundle_root"]
+
 MEGABYTE = 1_000_000
-
-
-def bundle_root() -> Path:
-    """The folder that holds the `model` package and `artifacts/`; `MLGATE_BUNDLE` overrides it."""
-    if given := os.environ.get("MLGATE_BUNDLE"):
-        return Path(given).resolve()
-    spec = find_spec("model")
-    if spec is None or not spec.origin:
-        raise ConfigError("there is no package `model` to serve", "start the service from a built release")
-    return Path(spec.origin).resolve().parent.parent
-
-
-def environment_state() -> Path | None:
-    """The folder of the environment on this machine, if there is one that can be written."""
-    given = os.environ.get("MLGATE_ENVIRONMENT_STATE")
-    if not given:
-        log.warning("MLGATE_ENVIRONMENT_STATE is not set: predictions are neither logged nor remembered")
-        return None
-    return Path(given).resolve()
-
-
-def key_state(environment: Path | None) -> Path | None:
-    """Where the pseudonym key lies: above the environments, as their predictions meet the same labels."""
-    if environment is not None and environment.parent.name == "environments":
-        return environment.parent.parent
-    return environment
 
 
 class Runtime:
@@ -67,14 +39,15 @@ class Runtime:
     """
 
     def __init__(self, root: Path) -> None:
-        from model.features import FEATURES, HISTORY, features
-        from model.schema import Inputs
         from threadpoolctl import threadpool_limits
 
         from mlgate.modelfile import load
         from mlgate.roles import columns
         from mlgate.scoring import score
+        from model.features import FEATURES, HISTORY, features
+        from model.schema import Inputs
 
+        self.root, self.state = root, environment_state()
         self.params = Params.read(root / "params.yaml")
         self.card: ModelCard = read_card(root / ARTIFACTS)
         self.version = version_of(self.card.digest)
@@ -85,32 +58,31 @@ class Runtime:
         inputs = columns(Inputs)
         hidden = {*inputs.personal, *inputs.of("identifier", "cluster", "target", "label_time")}
         self._logged = [name for name in FEATURES if name not in hidden]
-        state = environment_state()
-        self._key = read_key(key_state(state))
-        self._history = self._open_history(root, state, HISTORY)
-        self._log = self._open_log(state)
+        self._key = read_key(key_state(self.state))
+        self._history = self._open_history(HISTORY)
+        self._log = self._open_log()
         self._warm_up(root / ARTIFACTS / "golden.json")
         gc.collect()
         gc.freeze()
 
-    def _open_history(self, root: Path, state: Path | None, spec: Any) -> History | None:
+    def _open_history(self, spec: Any) -> History | None:
         if spec is None:
             return None
         if self.params.data.id is None:
             raise ConfigError("features look back, and data.id is null", "name the identifier in params.yaml")
-        release = root / ARTIFACTS / "history.sqlite"
+        release = self.root / ARTIFACTS / "history.sqlite"
         if not release.is_file():
             raise ConfigError(f"{release} is missing", "build the release again with `mlgate package`")
-        path = state / "history.sqlite" if state else None
+        path = self.state / "history.sqlite" if self.state else None
         return History(release, path, spec, self.params.data.id, lambda _: counters().history.inc())
 
-    def _open_log(self, state: Path | None) -> PredictionLog | None:
-        if state is None:
+    def _open_log(self) -> PredictionLog | None:
+        if self.state is None:
             return None
         serving, logged = self.params.serving, counters().logged
         limit = serving.log_limit_mb * MEGABYTE
         return PredictionLog(
-            state / "predictions", limit, serving.log_queue, lambda outcome, n: logged.labels(outcome).inc(n)
+            self.state / "predictions", limit, serving.log_queue, lambda outcome, n: logged.labels(outcome).inc(n)
         )
 
     def _warm_up(self, golden: Path) -> None:
@@ -179,6 +151,11 @@ class Runtime:
             | {"features": dict(zip(self._logged, values, strict=True))}
             for moment, row, values, score in zipped
         ]
+
+    def flush(self) -> None:
+        """Wait until the log has written what it was given."""
+        if self._log:
+            self._log.flush()
 
     def close(self) -> None:
         """Write what waits and let go of the files."""

@@ -13,6 +13,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one row is too small to share; the engine scales by processes
 
 import bentoml
+
 from mlgate.front import Front
 from mlgate.replica import Replica
 

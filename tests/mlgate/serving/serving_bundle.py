@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+
 from mlgate import modelfile
 from mlgate.files import digest
 from mlgate.history import materialise

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from mlgate import history as history_module
 from mlgate.errors import InfraError
 from mlgate.history import History, materialise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlgate.errors import ConfigError
 from mlgate.prediction_log import PredictionLog, read
 from mlgate.pseudonym import pseudonym, read_key

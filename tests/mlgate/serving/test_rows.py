@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+
 from mlgate.rows import Contract, RequestError
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving_bundle import Bundle, as_rows
+
 from mlgate.prediction_log import read
 from mlgate.pseudonym import pseudonym
-from serving_bundle import Bundle, as_rows
 
 KEY = "a key for tests, long enough"
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlgate.prediction_log import read
 from serving_bundle import Bundle, as_rows
+
+from mlgate.prediction_log import read
 
 HEADERS = {"content-type": "application/json"}
 
