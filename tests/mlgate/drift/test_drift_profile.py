@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drift_cases import make_params
+
 from mlgate.drift.cells import cut
 from mlgate.drift.profile import Profile, build_profile
 from mlgate.errors import DataError
@@ -116,7 +117,7 @@ def test_a_column_that_the_window_lacks_is_missing_throughout() -> None:
 
 
 def test_the_file_of_a_year_of_forty_columns_is_below_two_megabytes() -> None:
-    n = 100_000
+    n = 40_000
     frame = pd.DataFrame({f"x{i}": RNG.normal(size=n) for i in range(40)})
     profile = build_profile(frame, days(n, 365), None, make_params())
     assert len(profile.to_json()) < 2_000_000

@@ -14,6 +14,7 @@ from mlgate.drift.profile import Column
 MIN_BLOCKS = 8
 MIN_PHASE = 4
 _THIN = 0.5  # of the median block's rows: begun or ended in the middle
+_WORST = 3.0  # times the worst block: no threshold is looser, however few blocks are independent
 _SPREAD = 0.25  # of the reference's span: blocks nearer than that resemble each other too much to judge each other
 
 
@@ -40,8 +41,8 @@ def calibrate(column: Column, phase: int, season: int, rate: float) -> Calibrati
     """Thresholds for a window at `phase` (block number modulo `season`), each exceeded at `rate` by chance.
 
     Every block is compared with the blocks of its phase that are not its neighbours, as production is compared with
-    a reference that ended some time ago. Effects (the distribution's as a logarithm, shares as they are) are centred
-    by phase, their spread pooled over all of them, and the number of blocks reduced to the number of independent ones
+    a reference that ended some time ago. Effects (the square root of the distribution's, shares as they are) are
+    centred by phase, their spread pooled over all of them, and the number of blocks reduced to the number of independent ones
     (autocorrelation of order one). The threshold is the prediction bound mean + t · sd · √(1 + 1/m).
     """
     blocks, table = _whole(column)
@@ -53,10 +54,12 @@ def calibrate(column: Column, phase: int, season: int, rate: float) -> Calibrati
     phases = blocks % season
     if (phases == phase).sum() < MIN_PHASE:
         phases, phase = np.zeros_like(blocks), 0
-    sizes = _sizes(column, blocks, table, phases)
+    found = _sizes(column, blocks, table, phases)
+    sizes = np.column_stack([np.sqrt(found[:, 0]), found[:, 1:]])
     enough = np.isin(phases, [p for p in np.unique(phases) if (phases == p).sum() >= MIN_PHASE])
     thresholds = np.array([_bound(sizes[enough, i], phases[enough], phase, rate) for i in range(len(floor))])
-    thresholds[0] = np.exp(thresholds[0])
+    thresholds[0] = thresholds[0] ** 2
+    thresholds = np.minimum(thresholds, _WORST * found.max(axis=0))
     reference: Ints = table[phases == phase].sum(axis=0)
     return Calibration(reference, np.maximum(thresholds, floor), int(enough.sum()), start, calibrated=True)
 
@@ -70,15 +73,13 @@ def _whole(column: Column) -> tuple[Ints, Ints]:
 
 
 def _sizes(column: Column, blocks: Ints, table: Ints, phases: Ints) -> Floats:
-    """Each block's effects against the blocks of its phase that are not near it, (m, 4); the first as a logarithm."""
+    """Each block's effects against the blocks of its phase that are not near it, (m, 4)."""
     near = np.abs(blocks[:, None] - blocks[None, :]) <= _SPREAD * (blocks[-1] - blocks[0])
     same = phases[:, None] == phases[None, :]
     use = same & ~near
     alone = ~use.any(axis=1)
     use[alone] = (same & ~np.eye(len(blocks), dtype=bool))[alone]
-    found = effects(column.cells.kind, use.astype(np.int64) @ table, table)
-    found[:, 0] = np.log(np.maximum(found[:, 0], floors(column.cells.kind)[0] / 4))
-    return found
+    return effects(column.cells.kind, use.astype(np.int64) @ table, table)
 
 
 def _bound(sizes: Floats, phases: Ints, phase: int, rate: float) -> float:
@@ -90,7 +91,10 @@ def _bound(sizes: Floats, phases: Ints, phase: int, rate: float) -> float:
     spread = float((rest**2).sum())
     if spread == 0:
         return float(means[here])
-    order = float(np.clip((rest[1:] * rest[:-1]).sum() / spread, 0.0, 0.9))
+    seen = max(float((rest[1:] * rest[:-1]).sum()) / spread, 0.0)
+    order = min(
+        seen + (1 + 3 * seen) / len(rest), 0.95
+    )  # short series seem less correlated than they are (Kendall 1954)
     independent = len(rest) * (1 - order) / (1 + order)
     freedom = max(independent - len(names) * independent / len(rest), 2.0)
     sd = np.sqrt(spread / max(len(rest) - len(names), 1) * (freedom + 1) / freedom)

@@ -60,7 +60,7 @@ class Cells:
             return [*self.categories, "other"]
         if not len(self.edges):
             return ["any"]
-        show = _moment if self.kind == "time" else lambda value: f"{value:.4g}"
+        show = _moment if self.kind == "time" else _short
         middle = [f"{show(a)} … {show(b)}" for a, b in zip(self.edges[:-1], self.edges[1:], strict=True)]
         return [f"below {show(self.edges[0])}", *middle, f"above {show(self.edges[-1])}"]
 
@@ -116,6 +116,10 @@ def as_text(value: Any) -> str:
 
 def _typed(values: pd.Series[Any]) -> bool:
     return pd.api.types.is_datetime64_any_dtype(values.dtype)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _moment(seconds: float) -> str:

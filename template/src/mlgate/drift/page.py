@@ -27,7 +27,7 @@ p { margin: .4rem 0; overflow-wrap: anywhere; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
   overflow-wrap: anywhere; }
-th { color: var(--soft); font-weight: 600; }
+th { color: var(--soft); font-weight: 600; } td:nth-child(2) { white-space: nowrap; }
 svg { max-width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .small { fill: var(--soft); font-size: 11px; } .end { text-anchor: end; } .middle { text-anchor: middle; }
 .reference { fill: var(--reference); } .current { fill: var(--current); } .grid { stroke: var(--rule); }
@@ -85,6 +85,7 @@ def markdown(view: View, n: int) -> str:
             "|---|---|---|---|",
             *traffic,
             "",
+            *(f"Never seen in {mark(name)}: {', '.join(map(mark, values))}\n" for name, values in view.unseen.items()),
             *(f"{mark(line)}\n" for line in _limits(view)),
         ]
     )
@@ -114,6 +115,8 @@ def _column(view: View, name: str) -> list[str]:
         '<span style="background:var(--current)"></span>newest window</p>',
         plots.pairs(f"distribution of {name}", shape.labels, shape.reference, shape.current),
     ]
+    if name in view.unseen:
+        found.append(f"<p>Never seen before: {', '.join(clean(value) for value in view.unseen[name])}</p>")
     for alarm in mine:
         values, bounds = view.effects(alarm)
         found += [

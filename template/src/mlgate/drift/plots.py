@@ -19,7 +19,7 @@ def clean(text: object, limit: int = 60) -> str:
 def pairs(title: str, labels: Sequence[str], reference: Sequence[float], current: Sequence[float]) -> str:
     """Two horizontal bars a label: the reference's share and the current one (0..1)."""
     top = max([*reference, *current, 1e-9])
-    scale = (WIDTH - LEFT - 70) / top
+    scale = (WIDTH - LEFT - 110) / top
     rows = []
     for i, (label, a, b) in enumerate(zip(labels, reference, current, strict=True)):
         y = 8 + i * ROW
@@ -36,7 +36,7 @@ def lines(title: str, labels: Sequence[str], values: Sequence[float | None], bou
     """Values by window (None: not judged) and, dashed, what each must not exceed."""
     known = [value for value in [*values, *bounds] if value is not None]
     top, step = max([*known, 1e-9]) * 1.1, _step(len(labels))
-    points = [(LEFT / 3 + step * (i + 0.5), BASE - (BASE - 12) * v / top, v) for i, v in _known(values)]
+    points = [(LEFT / 3 + step * (i + 0.5), BASE - (BASE - 12) * max(v, 0.0) / top, v) for i, v in _known(values)]
     marks = [(LEFT / 3 + step * (i + 0.5), BASE - (BASE - 12) * v / top, v) for i, v in _known(bounds)]
     content = [
         f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)}"/>',

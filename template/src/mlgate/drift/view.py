@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from mlgate.drift.calibrate import calibrate
-from mlgate.drift.cells import Floats, Ints
+from mlgate.drift.cells import Floats, Ints, as_text
 from mlgate.drift.decision import Alarm, Decision
 from mlgate.drift.profile import Column, Profile
 from mlgate.drift.watch import Finding, Window
@@ -45,6 +46,7 @@ class View:
     live: Profile
     uncalibrated: list[str]
     unwatched: list[str]
+    unseen: Mapping[str, list[str]]
 
     def effects(self, alarm: Alarm) -> tuple[list[float | None], list[float | None]]:
         """The finding's effect and threshold in each window; None where it was not judged."""
@@ -67,6 +69,17 @@ def starts(windows: Sequence[Window], grid: Grid) -> list[str]:
     """When each window begins, as short as its length allows."""
     form = "%m-%d" if grid.window >= 86_400 and grid.start(0).time() == grid.start(1).time() else "%m-%d %H:%M"
     return [grid.start(window.block).strftime(form) for window in windows]
+
+
+def unseen(log: pd.DataFrame, profile: Profile, decision: Decision) -> dict[str, list[str]]:
+    """The most frequent categories that the reference does not know, for each column where they were flagged."""
+    flagged = {a.finding.column for a in (*decision.alarms, *decision.watched) if a.finding.aspect == "novelty"}
+    found = {}
+    for column in profile.columns:
+        if column.name in flagged and column.cells.kind == "category":
+            new = log[column.name][column.cells.assign(log[column.name]) == column.cells.size]
+            found[column.name] = [as_text(value) for value in new.value_counts().index[:5]]
+    return found
 
 
 def sentence(alarm: Alarm, n: int) -> str:

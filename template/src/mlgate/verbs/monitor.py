@@ -122,7 +122,8 @@ def _view(project: Project, env: str, release: Release, profile: Profile, as_of:
     starts = views.starts(windows, found)
     uncalibrated = list(dict.fromkeys(f.column for f in windows[-1].findings if not f.calibrated))
     decision = decide(windows, monitor.k, monitor.n)
-    return views.View(env, release.version, decision, starts, windows, profile, live, uncalibrated, left_out)
+    new = views.unseen(log[log["version"] == release.version], profile, decision)
+    return views.View(env, release.version, decision, starts, windows, profile, live, uncalibrated, left_out, new)
 
 
 def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:

@@ -1,0 +1,197 @@
+"""`mlgate monitor` by the front door: a real ledger, a real log, exit codes, and a page in which names are inert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drift_cases import make_params, seasonal
+
+from mlgate import cli
+from mlgate.drift.profile import build_profile
+from mlgate.ledger import Ledger
+from mlgate.project import Project, git
+from mlgate.release import Release
+from mlgate.report import Report
+
+EVIL = '<script>document.title="x"</script>'
+REFERENCE, VERSION = 56, "abcdefabcdef"
+PARAMS = """
+project: {name: P, slug: p, owner: o}
+data: {task: binary, target: y, time: time, cluster: null}
+quality: {}
+split: {holdout: 0.2}
+model: {}
+gates: {metric: roc_auc, floor: {threshold: 0.6}, champion: {margin: 0.01}}
+monitor: {window: 1d, season: 1w, clock: events}
+serving: {ports: {production: 3000}}
+"""
+
+
+def traffic(seed: int, days: int, changed: int | None = None) -> tuple[pd.DataFrame, pd.Series]:
+    frame, times = seasonal(seed, days, rows=300, changed=changed)
+    frame = frame.drop(columns=["slow", "hour"]).assign(score=np.random.default_rng(seed).beta(1, 9, len(frame)))
+    return frame.rename(columns={"kind": EVIL}), times
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    (tmp_path / "src" / "model").mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    git(tmp_path, "init", "-q")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLGATE_STATE", raising=False)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "a")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@example.org")
+    return Project(tmp_path)
+
+
+def release(project: Project) -> None:
+    sha = "sha256:" + "1" * 64
+    record = Release(
+        model="p", version=VERSION, image=sha, source_commit="2" * 40, data_digest=sha, model_digest=sha,
+        holdout_digest=sha, holdout_rows=1, built=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    Ledger(project).write("production", record, {}, "deploy(production): p", {})
+    frame, times = traffic(0, REFERENCE)
+    scores = frame[["score"]].assign(time=times)
+    folder = project.state / "releases" / record.hex / "src" / "artifacts"
+    folder.mkdir(parents=True)
+    profile = build_profile(frame.drop(columns="score"), times, scores, make_params())
+    (folder / "profile.json").write_text(profile.to_json())
+
+
+def predict(
+    project: Project, days: int = 3, changed: int | None = None, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    version: str = VERSION,
+) -> None:  # fmt: skip
+    frame, times = traffic(7, REFERENCE + days, changed)
+    frame, times = frame[REFERENCE * 300 :].astype(object).where(lambda f: f.notna(), None), times[REFERENCE * 300 :]
+    frame = change(frame) if change else frame
+    folder = project.environment_state("production") / "predictions"
+    folder.mkdir(parents=True)
+    names = [name for name in frame if name != "score"]
+    with (folder / "2026-03-02-1-0.jsonl").open("w") as stream:
+        for i, (row, when) in enumerate(zip(frame.to_dict("records"), times, strict=True)):
+            head = {"time": when.isoformat(), "event_time": when.isoformat(), "version": version, "row": str(i)}
+            body = {"features": {name: row[name] for name in names}, "score": row["score"]}
+            stream.write(json.dumps({**head, "data_digest": "d", **body}) + "\n")
+
+
+def read(project: Project) -> tuple[Report, dict[str, str]]:
+    report = Report.read(project.reports / "monitor.json")
+    return report, {check.id: check.status for check in report.checks}
+
+
+def test_nothing_released_is_one_clear_line_and_exit_2(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["monitor"]) == 2
+    said = capsys.readouterr().err
+    assert "nothing is released to production" in said
+    assert "mlgate promote" in said
+
+
+def test_no_predictions_yet_is_one_clear_line_and_exit_1(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    release(project)
+    assert cli.main(["monitor"]) == 1
+    assert "mlgate replay --env production" in capsys.readouterr().err
+
+
+def test_a_release_whose_files_are_elsewhere_is_exit_3(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    release(project)
+    next((project.state / "releases").rglob("profile.json")).unlink()
+    assert cli.main(["monitor"]) == 3
+    assert "mlgate package" in capsys.readouterr().err
+
+
+def test_a_time_that_is_none_is_exit_2(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["monitor", "--as-of", "yesterday"]) == 2
+    assert "2026-05-04" in capsys.readouterr().err
+
+
+def test_traffic_as_before_is_healthy_and_exit_0(project: Project) -> None:
+    release(project)
+    predict(project)
+    assert cli.main(["monitor"]) == 0
+    report, checks = read(project)
+    assert checks == dict.fromkeys(["silence", "calibrated", "prediction-drift", "data-drift"], "pass")
+    assert report.notes[0].startswith("healthy")
+
+
+def test_traffic_that_changed_fails_by_column_and_the_page_shows_names_as_inert_text(project: Project) -> None:
+    release(project)
+    predict(project, changed=REFERENCE)
+    assert cli.main(["monitor", "--env", "production"]) == 1
+    report, checks = read(project)
+    assert checks[f"data-drift/{EVIL}"] == "fail"
+    assert checks["data-drift/gap"] == "fail"
+    assert "do not retrain" in next(c.mend for c in report.checks if c.id == "data-drift/gap")
+    assert report.notes[0].startswith("investigate")
+    page = (project.reports / "monitor.html").read_text()
+    assert tags(page).isdisjoint({"script", "img", "a", "iframe", "link", "object", "form"})
+    assert "&lt;script&gt;" in page
+    assert "<svg" in page
+    assert "<script" not in (project.reports / "monitor.md").read_text()
+
+
+def test_case_4_categories_with_markup_and_direction_marks_are_inert(project: Project) -> None:
+    release(project)
+    attack = '"><img src=x onerror=alert(1)>\u202e\x1b[31m ${{ x }} @all'
+    predict(project, change=lambda f: f.assign(**{EVIL: np.where(np.arange(len(f)) % 9 == 0, attack, f[EVIL])}))
+    assert cli.main(["monitor"]) == 1
+    page, text = (project.reports / "monitor.html").read_text(), (project.reports / "monitor.md").read_text()
+    assert "img" not in tags(page)
+    assert "&lt;img" in page
+    for found in (page, text):
+        assert not {"\u202e", "\x1b"} & set(found)
+    assert "<img" not in text
+    assert "\\@all" in text
+
+
+def test_traffic_that_stops_is_silence(project: Project) -> None:
+    release(project)
+    predict(project)
+    assert cli.main(["monitor", "--as-of", "2026-03-08"]) == 1
+    report, checks = read(project)
+    assert (checks["silence"], checks["data-drift"]) == ("fail", "skip")
+    assert report.notes[0].startswith("investigate: no traffic")
+
+
+def test_predictions_of_an_earlier_version_are_traffic_but_are_not_judged(project: Project) -> None:
+    release(project)
+    predict(project, changed=REFERENCE, version="000000000000")
+    assert cli.main(["monitor"]) == 0
+    assert read(project)[1] == {
+        "silence": "pass",
+        **dict.fromkeys(["calibrated", "prediction-drift", "data-drift"], "skip"),
+    }
+
+
+def test_a_column_that_is_not_logged_is_named_and_not_called_missing(project: Project) -> None:
+    release(project)
+    predict(project, change=lambda f: f.drop(columns="gap"))
+    assert cli.main(["monitor"]) == 0
+    assert "gap" in (project.reports / "monitor.md").read_text()
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["monitor", "--help"]) == 0
+    assert "Example:" in capsys.readouterr().out
+
+
+def tags(page: str) -> set[str]:
+    found: set[str] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.add(tag)
+            assert not any(name.startswith("on") for name, _ in attrs)
+
+    Reader().feed(page)
+    return found
