@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mlgate.errors import ConfigError
-from mlgate.files import write_json
+from mlgate import bento, snapshot, tracking
+from mlgate.errors import ConfigError, InfraError, MlgateError
+from mlgate.files import write_atomic, write_json
+from mlgate.folder import replacement
 from mlgate.project import Project
-from mlgate.release import ModelCard
+from mlgate.release import RECORD, ModelCard, Release, check_release, image_digest, version_of
 from mlgate.split import split
 
 GOLDEN_ROWS = 20
@@ -63,3 +69,92 @@ def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     return value.item() if hasattr(value, "item") else value
+
+
+def built(project: Project, card: ModelCard) -> Release | None:
+    """The whole, unchanged release of this commit and model, if there is one."""
+    for folder in sorted((project.state / "releases").glob("[0-9a-f]*")):
+        try:
+            release = check_release(folder)
+        except MlgateError:
+            continue
+        same = (release.source_commit, release.model_digest) == (project.commit, card.digest)
+        if same and release.hex == folder.name:
+            return release
+    return None
+
+
+def sweep(project: Project) -> None:
+    """Clear what a killed run left."""
+    for leftover in [*project.state.glob(".package.*"), *(project.state / "releases").glob(".*")]:
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def build(project: Project, card: ModelCard) -> Release:
+    """Build, and put the whole release in its place; InfraError leaves none."""
+    project.state.mkdir(parents=True, exist_ok=True)
+    metrics = _metrics(project)
+    with tempfile.TemporaryDirectory(dir=project.state, prefix=".package.") as work:
+        files, result = Path(work) / "stage", Path(work) / "bento"
+        files.mkdir()
+        stage(project, card, snapshot.read(project.raw, project.params), files)
+        with ThreadPoolExecutor(1) as beside:
+            version = beside.submit(_model_version, project, card)
+            bento.build(project, files, result, _spec(project, card, metrics))
+        release = _release(project, card, metrics, result, version.result())
+        with replacement(project.state / "releases" / release.hex) as folder:
+            folder.rmdir()
+            result.rename(folder)
+    return release
+
+
+def _spec(project: Project, card: ModelCard, metrics: dict[str, Any]) -> dict[str, Any]:
+    labels = {
+        "data_digest": card.data_digest,
+        "source_commit": project.commit,
+        "model_digest": card.digest,
+        "holdout_digest": card.holdout_digest,
+        "metrics": json.dumps(metrics, sort_keys=True),
+    }
+    created = project.git("show", "-s", "--format=%cI", "HEAD")
+    description = f"# {project.params.project.name}\n\n{project.params.project.description}\n"
+    return {"version": version_of(card.digest), "labels": labels, "created": created, "description": description}
+
+
+def _metrics(project: Project) -> dict[str, Any]:
+    path = project.reports / "metrics.json"
+    said = json.loads(path.read_bytes()) if path.is_file() else {}
+    wanted = ("value", "low", "high")
+    return {
+        name: {key: entry.get(key) for key in wanted}
+        for name, entry in said.items()
+        if isinstance(entry, dict) and entry.get("value") is not None
+    }
+
+
+def _model_version(project: Project, card: ModelCard) -> str:
+    """The registered version, or empty: a release can be built where MLflow isn't, as the digest names the model."""
+    try:
+        return tracking.version_of(project, card.digest)
+    except InfraError:
+        return ""
+
+
+def _release(project: Project, card: ModelCard, metrics: dict[str, Any], folder: Path, version: str) -> Release:
+    """The record, written beside the Bento's files."""
+    release = Release(
+        model=card.model,
+        version=version_of(card.digest),
+        image=image_digest(folder),
+        source_commit=project.commit,
+        data_digest=card.data_digest,
+        model_digest=card.digest,
+        model_version=version,
+        metrics=metrics,
+        holdout_digest=card.holdout_digest,
+        holdout_rows=card.holdout_rows,
+        trained_until=card.trained_until,
+        built=datetime.now(UTC).replace(microsecond=0),
+    )
+    write_atomic(folder / RECORD, release.model_dump_json(indent=2).encode() + b"\n")
+    return release

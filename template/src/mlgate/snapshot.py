@@ -60,7 +60,8 @@ def read(path: Path, params: Params) -> pd.DataFrame:
                 f.name for f in plain.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)
             ]
         with pq.ParquetFile(path, read_dictionary=text) as file:
-            return _decode(file).to_pandas()
+            frame: pd.DataFrame = _decode(file).to_pandas()
+            return frame
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

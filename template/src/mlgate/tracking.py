@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import warnings
@@ -153,7 +155,7 @@ def _client(project: Project) -> Iterator[tuple[Any, Any]]:
 
         mlflow.set_tracking_uri(uri(project))
         mlflow.set_registry_uri(uri(project))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield mlflow, mlflow.MlflowClient()
     except Exception as error:  # MLflow lets through what its HTTP, SQL and file libraries raise

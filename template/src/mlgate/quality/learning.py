@@ -7,14 +7,12 @@ import pandas as pd
 
 from mlgate import roles, targets
 from mlgate.errors import MlgateError
+from mlgate.gates.sample import FEWEST
 from mlgate.quality.context import Context, verdict
 from mlgate.quality.leak import strength
 from mlgate.report import Check
 from mlgate.row_hash import hash_columns
 from mlgate.split import row_hashes
-
-MIN_CLASS = 50  # fewer positives or negatives in the holdout: no interval can be trusted (docs: gate statistics)
-MIN_HOLDOUT = 30
 
 
 def target(frame: pd.DataFrame, context: Context) -> Check:
@@ -102,19 +100,19 @@ def split_overlap(frame: pd.DataFrame, context: Context) -> Check:
 
 
 def holdout_size(frame: pd.DataFrame, context: Context) -> Check:
-    """The holdout is large enough for the gates to judge on."""
+    """The holdout is large enough for the gates to judge on: as many rows, or entities of each class, as they need."""
     params, title = context.params, "The holdout is large enough to judge on"
-    parts = context.cut(frame, params)
+    holdout = context.cut(frame, params).holdout
     mend = "take more rows, or a larger split.holdout in params.yaml"
-    count = int(parts.holdout.sum())
-    if params.data.task == "regression":
-        return verdict("holdout-size", title, count < MIN_HOLDOUT, f"{count:,} rows", mend, count, MIN_HOLDOUT, "rows")
-    labels = targets.classes(frame, params)
-    y = targets.encode(frame, params, labels)[parts.holdout]
-    counts = np.bincount(y, minlength=len(labels))
-    rarest = int(np.argmin(counts))
-    said = f"{count:,} rows, {int(counts[rarest]):,} of class {labels[rarest]!r}"
-    if params.data.task == "multiclass":
-        bad = count < MIN_HOLDOUT or int(counts.min()) == 0
-        return verdict("holdout-size", title, bad, said, mend, count, MIN_HOLDOUT, "rows")
-    return verdict("holdout-size", title, int(counts.min()) < MIN_CLASS, said, mend, int(counts.min()), MIN_CLASS)
+    count, entity = int(holdout.sum()), params.data.cluster
+    if params.data.task != "binary":
+        few = FEWEST["rows"]
+        return verdict("holdout-size", title, count < few, f"{count:,} rows", mend, count, few, "rows")
+    few, labels = FEWEST["class"], targets.classes(frame, params)
+    y = targets.encode(frame, params, labels)[holdout]
+    units = frame.loc[holdout, entity].to_numpy() if entity else np.arange(count)
+    held = [len(pd.unique(units[y == number])) for number in (0, 1)]
+    rarest = int(np.argmin(held))
+    said = f"{count:,} rows, {int((y == rarest).sum()):,} of class {labels[rarest]!r}"
+    said += f" in {held[rarest]:,} values of {entity}" if entity else ""
+    return verdict("holdout-size", title, held[rarest] < few, said, mend, held[rarest], few)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlgate.errors import DataError, InfraError, MlgateError
+from mlgate.errors import DataError, MlgateError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mlgate.project import Project
-    from mlgate.release import ModelCard, Release
+    from mlgate.release import ModelCard
     from mlgate.report import Check, Report
 
 
@@ -37,17 +34,18 @@ def run(project: Project) -> Report:
     InfraError
         If the build, Git, MLflow or the disk fails; no release, or a whole one, is left.
     """
+    from mlgate import packing
     from mlgate.console import recording, working
 
     with recording(project, "package") as report:
         card = _checks(project, report)
         if card is None or report.close().status in ("fail", "error"):
             return report
-        release = _built(project, card)
+        release = packing.built(project, card)
         if release is None:
-            _sweep(project)
+            packing.sweep(project)
             with working("building the Bento"):
-                release = _build(project, card)
+                release = packing.build(project, card)
         else:
             report.notes.append("nothing changed: this commit and model are packaged already")
         report.subject.image_digest = release.image
@@ -107,116 +105,6 @@ def _verdict(project: Project, card: ModelCard) -> Check:
     evidence = "it judged another model" if other else f"red: {', '.join(red)}" if red else "every gate is green"
     bad = other or bool(red) or judged.status != "pass"
     return _check("verdict", evidence, "see `mlgate evaluate` and docs/gates.md", bad)
-
-
-def _built(project: Project, card: ModelCard) -> Release | None:
-    """The whole, unchanged release of this commit and model, if there is one."""
-    from mlgate.release import check_release
-
-    for folder in sorted((project.state / "releases").glob("[0-9a-f]*")):
-        try:
-            release = check_release(folder)
-        except MlgateError:
-            continue
-        if (release.source_commit, release.model_digest) == (
-            project.commit,
-            card.digest,
-        ) and release.hex == folder.name:
-            return release
-    return None
-
-
-def _sweep(project: Project) -> None:
-    """Clear what a killed run left."""
-    import shutil
-
-    for leftover in [*project.state.glob(".package.*"), *(project.state / "releases").glob(".*")]:
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _build(project: Project, card: ModelCard) -> Release:
-    import tempfile
-    from concurrent.futures import ThreadPoolExecutor
-    from pathlib import Path
-
-    from mlgate import bento, packing, snapshot
-    from mlgate.folder import replacement
-
-    project.state.mkdir(parents=True, exist_ok=True)
-    metrics = _metrics(project)
-    with tempfile.TemporaryDirectory(dir=project.state, prefix=".package.") as work:
-        stage, result = Path(work) / "stage", Path(work) / "bento"
-        stage.mkdir()
-        packing.stage(project, card, snapshot.read(project.raw, project.params), stage)
-        with ThreadPoolExecutor(1) as beside:
-            version = beside.submit(_model_version, project, card)
-            bento.build(project, stage, result, _spec(project, card, metrics))
-        release = _release(project, card, metrics, result, version.result())
-        with replacement(project.state / "releases" / release.hex) as folder:
-            folder.rmdir()
-            result.rename(folder)
-    return release
-
-
-def _spec(project: Project, card: ModelCard, metrics: dict[str, Any]) -> dict[str, Any]:
-    from mlgate.release import version_of
-
-    labels = {
-        "data_digest": card.data_digest,
-        "source_commit": project.commit,
-        "model_digest": card.digest,
-        "holdout_digest": card.holdout_digest,
-        "metrics": json.dumps(metrics, sort_keys=True),
-    }
-    created = project.git("show", "-s", "--format=%cI", "HEAD")
-    description = f"# {project.params.project.name}\n\n{project.params.project.description}\n"
-    return {"version": version_of(card.digest), "labels": labels, "created": created, "description": description}
-
-
-def _metrics(project: Project) -> dict[str, Any]:
-    path = project.reports / "metrics.json"
-    said = json.loads(path.read_bytes()) if path.is_file() else {}
-    wanted = ("value", "low", "high")
-    return {
-        name: {key: entry.get(key) for key in wanted}
-        for name, entry in said.items()
-        if isinstance(entry, dict) and entry.get("value") is not None
-    }
-
-
-def _model_version(project: Project, card: ModelCard) -> str:
-    """The registered version, or empty: a release can be built where MLflow isn't, as the digest names the model."""
-    from mlgate import tracking
-
-    try:
-        return tracking.version_of(project, card.digest)
-    except InfraError:
-        return ""
-
-
-def _release(project: Project, card: ModelCard, metrics: dict[str, Any], folder: Path, version: str) -> Release:
-    """The record, written beside the Bento's files."""
-    from datetime import UTC, datetime
-
-    from mlgate.files import write_atomic
-    from mlgate.release import RECORD, Release, image_digest, version_of
-
-    release = Release(
-        model=card.model,
-        version=version_of(card.digest),
-        image=image_digest(folder),
-        source_commit=project.commit,
-        data_digest=card.data_digest,
-        model_digest=card.digest,
-        model_version=version,
-        metrics=metrics,
-        holdout_digest=card.holdout_digest,
-        holdout_rows=card.holdout_rows,
-        trained_until=card.trained_until,
-        built=datetime.now(UTC).replace(microsecond=0),
-    )
-    write_atomic(folder / RECORD, release.model_dump_json(indent=2).encode() + b"\n")
-    return release
 
 
 TITLES = {

@@ -128,7 +128,9 @@ def _write(project: Project, folder: Path, fitted: Fitted, frame: Any, inputs: s
     params, parts = project.params, fitted.split
     path = modelfile.save(fitted.pipeline, folder)
     times = frame.loc[parts.train, params.data.time] if params.data.time else None
-    scores = fitted.holdout[[n for n in fitted.holdout if n.startswith("score") or (n == "time" and params.data.time)]]
+    scores = fitted.holdout[
+        [n for n in map(str, fitted.holdout) if n.startswith("score") or (n == "time" and params.data.time)]
+    ]
     (folder / "profile.json").write_text(build_profile(fitted.inputs[parts.train], times, scores, params).to_json())
     (folder / "holdout.parquet").write_bytes(encode(fitted.holdout))
     card = ModelCard(
@@ -159,18 +161,15 @@ def _told(project: Project, card: ModelCard, fitted: Fitted) -> Any:
 
     holdout = fitted.split.holdout
     example = fitted.inputs[holdout].head(5)
-    values = {}
-    for name, metric in for_task(card.task).items():
-        value = float(metric.value(fitted.y[holdout], fitted.scores))
-        if value == value:
-            values[f"holdout.{name}"] = value
+    y = fitted.y[holdout]
+    values = {f"holdout.{name}": float(metric.value(y, fitted.scores)) for name, metric in for_task(card.task).items()}
     return tracking.Run(
         card=card,
         model=fitted.pipeline,
         example=example,
         predictions=fitted.pipeline.predict(example),
         training=fitted.inputs[fitted.split.train],
-        metrics=values,
+        metrics={name: value for name, value in values.items() if value == value},  # not NaN
         commit=project.commit,
     )
 
