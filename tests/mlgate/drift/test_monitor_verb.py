@@ -20,6 +20,7 @@ from mlgate.project import Project, git
 from mlgate.release import Release
 from mlgate.report import Report
 
+Change = Callable[[pd.DataFrame], pd.DataFrame]
 EVIL = '<script>document.title="x"</script>'
 REFERENCE, VERSION = 56, "abcdefabcdef"
 PARAMS = """
@@ -69,9 +70,8 @@ def release(project: Project) -> None:
 
 
 def predict(
-    project: Project, days: int = 3, changed: int | None = None, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
-    version: str = VERSION,
-) -> None:  # fmt: skip
+    project: Project, changed: int | None = None, change: Change | None = None, days: int = 3, version: str = VERSION
+) -> None:
     frame, times = traffic(7, REFERENCE + days, changed)
     frame, times = frame[REFERENCE * 300 :].astype(object).where(lambda f: f.notna(), None), times[REFERENCE * 300 :]
     frame = change(frame) if change else frame

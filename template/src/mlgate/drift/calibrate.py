@@ -42,8 +42,8 @@ def calibrate(column: Column, phase: int, season: int, rate: float) -> Calibrati
 
     Every block is compared with the blocks of its phase that are not its neighbours, as production is compared with
     a reference that ended some time ago. Effects (the square root of the distribution's, shares as they are) are
-    centred by phase, their spread pooled over all of them, and the number of blocks reduced to the number of independent ones
-    (autocorrelation of order one). The threshold is the prediction bound mean + t · sd · √(1 + 1/m).
+    centred by phase, their spread pooled over all of them, and the number of blocks reduced to that of independent
+    ones (autocorrelation of order one). The threshold is the prediction bound mean + t · sd · √(1 + 1/m).
     """
     blocks, table = _whole(column)
     floor = floors(column.cells.kind)
