@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+from toy_repository import PARAMS, git, processes_of
+
+from mlgate import engine
 from mlgate.project import Project
-from toy_repository import PARAMS, git
 
 
 @pytest.fixture
@@ -26,3 +31,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     git(root, "add", "-A")
     git(root, "-c", "user.name=someone", "-c", "user.email=someone@localhost", "commit", "-q", "-m", "first")
     return Project(root)
+
+
+@pytest.fixture
+def served(project: Project) -> Iterator[Project]:
+    """A project whose services are stopped afterwards, whatever the test did to them."""
+    try:
+        yield project
+    finally:
+        engine.stop(project, "staging")
+        engine.stop(project, "production")
+        left = processes_of(project)
+        for pid in left:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(pid).kill()
+        assert left == []

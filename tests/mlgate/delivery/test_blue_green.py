@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from toy_repository import make_release, processes_of, toy_examination, toy_launch
+
 from mlgate import engine
 from mlgate.engine.bluegreen import state_of
 from mlgate.errors import InfraError
 from mlgate.project import Project
 from mlgate.report import Check
-from toy_repository import make_release, processes_of, toy_examination, toy_launch
 
 URL = "http://127.0.0.1:4210"
 A, B = make_release("a"), make_release("b")
-
-
-@pytest.fixture
-def served(project: Project) -> Iterator[Project]:
-    """A project whose services are stopped afterwards, whatever the test did to them."""
-    try:
-        yield project
-    finally:
-        engine.stop(project, "staging")
-        engine.stop(project, "production")
-        left = processes_of(project)
-        for pid in left:
-            with contextlib.suppress(psutil.Error):
-                psutil.Process(pid).kill()
-        assert left == []
 
 
 def deploy(project: Project, seed: str, fault: str = "none") -> list[Check]:

@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from toy_repository import git, make_release
+
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.ledger import Ledger, Overtaken
 from mlgate.project import Project
-from toy_repository import git, make_release
 
 A, B, C = make_release("a"), make_release("b"), make_release("c")
 FILES = {"holdout.parquet": b"PAR1\x00\xff\n\n", "model.json": b"{}\n"}

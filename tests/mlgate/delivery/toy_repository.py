@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import psutil
+
 from mlgate.engine.records import Launch
 from mlgate.engine.smoke import smoke
 from mlgate.project import Project
-from mlgate.release import Release
+from mlgate.release import Release, image_digest
 from mlgate.report import Check
 
 PARAMS = """\
@@ -73,3 +75,28 @@ def processes_of(project: Project) -> list[int]:
             ):
                 found.append(process.pid)
     return found
+
+
+def toy_release(project: Project, seed: str, fault: str = "none") -> Release:
+    """A packaged release of the commit checked out, laid out as `mlgate package` does; its service is the toy."""
+    stage = project.state / f"stage-{seed}"
+    artifacts = stage / "src" / "artifacts"
+    artifacts.mkdir(parents=True)
+    (stage / "fault").write_text(fault)
+    (artifacts / "golden.json").write_text('{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 7}], "scores": [0.1, 0.7]}')
+    (artifacts / "model.json").write_text(f'{{"seed": "{seed}"}}')
+    frame = pd.DataFrame({"row_hash": [1, 2], "score": [0.1, 0.2], "target": [0, 1], "cluster": [7, 8]})
+    frame.to_parquet(artifacts / "holdout.parquet")
+    image = image_digest(stage)
+    release = make_release(seed).model_copy(update={"image": image, "source_commit": project.commit})
+    (stage / "release.json").write_text(release.model_dump_json())
+    (project.state / "releases").mkdir(exist_ok=True)
+    stage.rename(project.state / "releases" / release.hex)
+    return release
+
+
+def launch_toy(bundle: Path, image: str, version: str, environment: str, folder: Path) -> Launch:
+    """In the place of `launch_bento`: the toy service with the fault that the bundle names."""
+    service, fault = Path(__file__).with_name("toy_service.py"), (bundle / "fault").read_text()
+    command = [sys.executable, str(service), "{port}", version, fault]
+    return Launch(image=image, version=version, command=command, folder=folder)
