@@ -14,7 +14,13 @@ import sys
 ANSWERS = json.loads(r'{{ cookiecutter | tojson }}')  # fmt: skip
 
 # Settings of this machine that could change or stop the first commit.
-PLAIN = {"commit.gpgSign": "false", "core.excludesFile": "", "core.autocrlf": "false", "gc.auto": "0"}
+PLAIN = {
+    "commit.gpgSign": "false",
+    "core.autocrlf": "false",
+    "core.excludesFile": "",
+    "gc.auto": "0",
+    "init.defaultBranch": "main",
+}
 FALLBACK = {"user.name": "mlgate", "user.email": "mlgate@localhost"}
 
 
@@ -36,7 +42,6 @@ def first_commit():
         return "its Git repository was there: commit when you like"
     try:
         git("init", "-q")
-        git("symbolic-ref", "HEAD", "refs/heads/main")
         git("add", "-A")
         name = ANSWERS["project_name"]
         git("commit", "-q", "--no-verify", "-m", f"Start {name} from the mlgate template", identity=missing_identity())
@@ -49,7 +54,8 @@ def first_commit():
 
 
 def missing_identity():
-    return {key: value for key, value in FALLBACK.items() if not git("config", key, check=False).stdout.strip()}
+    configured = git("config", "--get-regexp", r"^user\.", check=False).stdout.decode("utf-8", "replace")
+    return {key: value for key, value in FALLBACK.items() if f"{key} " not in configured}
 
 
 def git(*arguments, identity=None, check=True):

@@ -1,0 +1,43 @@
+"""How long a bake takes, from a fresh clone and from this checkout as it was used, against cookiecutter with no hooks.
+
+Prints JSON: medians of five in seconds, and the ratio to the floor measured in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+REPEATS = 5
+
+
+def seconds(template: Path, *flags: str) -> float:
+    """Median wall-clock seconds of a bake with the default answers, first commit included."""
+    taken = []
+    for _ in range(REPEATS):
+        with tempfile.TemporaryDirectory() as output:
+            command = [sys.executable, "-m", "cookiecutter", str(template), "--no-input", "-o", output, *flags]
+            started = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch) / "clone"
+        subprocess.run(["git", "clone", "--quiet", "--no-local", str(CHECKOUT), str(clone)], check=True)
+        fresh, floor = seconds(clone), seconds(clone, "--accept-hooks", "no")
+    found = {"fresh_clone": fresh, "used_checkout": seconds(CHECKOUT), "without_hooks": floor, "ratio": fresh / floor}
+    print(json.dumps({key: round(value, 2) for key, value in found.items()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
