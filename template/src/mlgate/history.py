@@ -66,13 +66,15 @@ class History:
         """Whether served rows can't be read or kept at this moment."""
         return self._live is None
 
-    def before(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def before(self, rows: pd.DataFrame, released: bool = False) -> pd.DataFrame:
         """Rows that share a key with `rows`, at most `spec.days` older than the oldest and older than the newest of
-        them; without those of `rows` itself. Columns and dtypes are those of the data version."""
+        them; without those of `rows` itself. Columns and dtypes are those of the data version. With `released`, only
+        rows that the release brought: what a smoke test scores must not depend on what was served meanwhile."""
         with self._lock:
-            with self._live_connection() as connection:
-                if connection is not None:
-                    return self._table.before(connection, rows)
+            if not released:
+                with self._live_connection() as connection:
+                    if connection is not None:
+                        return self._table.before(connection, rows)
             try:
                 return self._table.before(self._release, rows)
             except sqlite3.Error as error:

@@ -96,7 +96,7 @@ class Runtime:
         Returns
         -------
         The answer's body, and what is to be done once it was sent: remember the rows, log the predictions. A probe
-        (a smoke test) is logged as such and not remembered.
+        (a smoke test) is logged as such and not remembered, and sees the release's own history alone.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Runtime:
             If the body or a row breaks the contract.
         """
         rows = self.contract.parse(content)
-        history = self._history.before(rows) if self._history else None
+        history = self._history.before(rows, released=probe) if self._history else None
         inputs = self._features(rows, history)
         scores = self._score(self._model, inputs, self.card.task)
         answer = {"model_version": self.version, "predictions": self._predictions(rows, scores)}

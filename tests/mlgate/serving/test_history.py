@@ -222,3 +222,14 @@ def test_a_lookup_among_a_month_of_rows_reads_only_its_own(tmp_path: Path) -> No
     ).fetchall()
     assert "by_customer" in plan[0][3]
     history.close()
+
+
+def test_a_smoke_test_sees_the_release_alone_whatever_was_served_meanwhile(
+    store: Callable[[Path | None], History], tmp_path: Path
+) -> None:
+    rows = events(420, 5)
+    alone = store(None).before(rows)
+    history = store(tmp_path / "state" / "history.sqlite")
+    history.append(events(400, 20).assign(amount=-1.0))
+    pd.testing.assert_frame_equal(history.before(rows, released=True), alone)
+    assert (history.before(rows)["amount"] == -1.0).any()
