@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+
 from model.features import features
 from model.simulator.table import transactions
 from model.simulator.world import create

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlgate.params import Params, parse
 from mlgate.yaml_file import read_yaml
 

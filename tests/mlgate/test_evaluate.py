@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from mlgate import modelfile, snapshot
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.files import digest, write_json

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from model.features import FEATURES, HISTORY, features
 
 START = pd.Timestamp("2026-01-01")

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+
 from mlgate import roles
 from mlgate.errors import ConfigError
 from mlgate.params import parse

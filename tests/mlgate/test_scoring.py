@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from mlgate.errors import DataError
-from mlgate.scoring import score
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from mlgate.errors import DataError
+from mlgate.scoring import score
 
 INPUTS = pd.DataFrame({"x": np.linspace(-3, 3, 60)}, index=range(100, 160))
 

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import roc_auc_score
+
 from mlgate.errors import ConfigError
 from mlgate.params import Params, parse
 from mlgate.split import split
 from model.data import load, traffic
 from model.features import features
-from sklearn.metrics import roc_auc_score
 
 PARAMS = Path(__file__).resolve().parents[2] / "template" / "params.yaml"
 SMALL = {"customers": 400, "terminals": 160, "start": "2026-02-02", "until": "2026-03-16"}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mlgate.errors import ConfigError, DataError
 from mlgate.params import Params, parse
 from mlgate.split import cluster_hashes, row_hashes, split

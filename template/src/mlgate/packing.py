@@ -41,9 +41,8 @@ def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) 
 
 
 def _history(project: Project, frame: pd.DataFrame, path: Path) -> None:
-    from model.features import HISTORY
-
     from mlgate.history import materialise
+    from model.features import HISTORY
 
     if HISTORY is None:
         return

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from mlgate.errors import ConfigError
-from mlgate.params import Params
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlgate.errors import ConfigError
+from mlgate.params import Params
 from model.simulator.drift import Drift, Moment
 from model.simulator.table import transactions
 from model.simulator.world import World, create

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
 from mlgate.history_spec import HistorySpec
 
 Integers = npt.NDArray[np.int64]

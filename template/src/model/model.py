@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from mlgate.errors import ConfigError
-from mlgate.params import Params
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from mlgate.errors import ConfigError
+from mlgate.params import Params
 from model.features import CATEGORIES, FEATURES
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pandera.errors import SchemaErrors
+
 from mlgate import roles
 from mlgate.params import Params
 from model.data import load
 from model.features import FEATURES, HISTORY
 from model.schema import Inputs, Labelled, Predictions
-from pandera.errors import SchemaErrors
 
 RAW = Path(__file__).resolve().parents[2] / "data" / "raw.parquet"
 

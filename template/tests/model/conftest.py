@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import threadpoolctl
+
 from mlgate.params import Params, parse
 from mlgate.scoring import score
 from mlgate.split import Split, split

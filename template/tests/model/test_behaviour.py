@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import average_precision_score
+
 from mlgate.params import Params
 from model.features import features
 from model.model import build
-from sklearn.metrics import average_precision_score
 
 HOUR = pd.Timedelta(hours=1)
 

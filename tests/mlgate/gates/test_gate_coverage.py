@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gaussian import World
+
 from mlgate.gates import bootstrap
 from mlgate.gates.champion import champion_gate
 from mlgate.gates.floor import floor_gate

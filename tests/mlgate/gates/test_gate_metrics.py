@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as reference
+
 from mlgate.errors import ConfigError
 from mlgate.gates import influence
 from mlgate.gates.metrics import METRICS, find, for_task, precision_at_capacity
-from sklearn import metrics as reference
 
 binary = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=60).filter(
     lambda rows: len({label for label, _ in rows}) == 2

@@ -5,6 +5,7 @@ import sys
 
 import click
 import pytest
+
 from mlgate import cli
 from mlgate.errors import ConfigError, DataError, InfraError
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from mlgate.errors import ConfigError
 from mlgate.params import parse, parse_duration
 from mlgate.yaml_file import read_yaml

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mlgate.cards import markdown
 from mlgate.errors import InfraError
 from mlgate.files import digest_tree, write_atomic, write_json

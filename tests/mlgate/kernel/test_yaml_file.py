@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mlgate.errors import ConfigError
 from mlgate.yaml_file import LIMIT, read_yaml
 
