@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlgate.errors import DataError
 from mlgate.files import write_json
-from mlgate.gates.intervals import interval, mean_interval
+from mlgate.gates.intervals import Interval, interval, mean_interval
 from mlgate.gates.metrics import for_task, precision_at_capacity
 from mlgate.holdout import Holdout
 from mlgate.project import Project
@@ -13,16 +13,18 @@ from mlgate.report import Report
 Values = dict[str, float | None]
 
 
-def measure(project: Project, rows: Holdout, report: Report) -> dict[str, Values]:
+def measure(project: Project, rows: Holdout, report: Report) -> dict[str, Interval]:
     """Write `reports/metrics.json` ({name: {value, low, high}}) and a sentence for each metric into the notes.
 
     A metric that can't be given an interval (too few cases, no spread) is a sentence that says why, and no number.
+    Returns the intervals of those that have one, at the floor's confidence.
     """
     gates, task = project.params.gates, project.params.data.task
     found: dict[str, Values] = {}
+    known: dict[str, Interval] = {}
     for name, metric in for_task(task).items():
         try:
-            got = interval(rows.y, rows.s, rows.clusters, metric, gates.floor.confidence)
+            got = known[name] = interval(rows.y, rows.s, rows.clusters, metric, gates.floor.confidence)
         except DataError as error:
             report.notes.append(f"{name}: no interval: {error}")
             continue
@@ -32,7 +34,7 @@ def measure(project: Project, rows: Holdout, report: Report) -> dict[str, Values
         found["precision_at_capacity"] = _at_capacity(rows, gates.capacity, gates.floor.confidence, report)
     write_json(project.reports / "metrics.json", found)
     report.artifacts.append("reports/metrics.json")
-    return found
+    return known
 
 
 def _at_capacity(rows: Holdout, capacity: int, confidence: float, report: Report) -> Values:

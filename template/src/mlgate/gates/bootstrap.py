@@ -19,7 +19,7 @@ from mlgate.gates import influence
 from mlgate.gates.sample import Sample
 
 Array = NDArray[Any]
-RESAMPLES, SEED = 1999, 20261121
+RESAMPLES, SEED = 999, 20261121
 ELEMENTS = 4_000_000  # of one block of resamples: bounds the memory at about 300 MB
 
 
@@ -66,7 +66,8 @@ def _clusters(rows: Sample, kernel: influence.Kernel) -> Iterator[tuple[Array, A
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
     for size in _blocks(max(2 * width, number)):
-        times = random.multinomial(number, np.full(number, 1 / number), size=size).astype(float)
+        drawn = random.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number).astype(float)
         up, down = ((matrix.T @ times.T).T for matrix in member)
         value, psi_up, psi_down = kernel(up, down)
         sums = member[0] @ psi_up.T + member[1] @ psi_down.T

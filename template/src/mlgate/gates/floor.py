@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlgate.errors import DataError
-from mlgate.gates.intervals import interval
+from mlgate.gates.intervals import Interval, interval
 from mlgate.gates.metrics import Metric
 from mlgate.report import Check
 
@@ -15,7 +15,13 @@ Array = NDArray[Any]
 
 
 def floor_gate(
-    y: Array, s: Array, clusters: Array | None, metric: Metric, threshold: float, confidence: float
+    y: Array,
+    s: Array,
+    clusters: Array | None,
+    metric: Metric,
+    threshold: float,
+    confidence: float,
+    known: Interval | None = None,
 ) -> Check:
     """Pass where the bound on the bad side of the metric clears `threshold`; `error` where nothing can be said.
 
@@ -24,11 +30,12 @@ def floor_gate(
     y, s, clusters : as `intervals.interval`
     threshold : in the metric's unit; the lower bound must reach it, or the upper bound where lower is better
     confidence : one-sided, for example .975
+    known : what `interval` of the same arguments gave, where it was asked before
     """
     check = Check(id="floor", title=f"{metric.name} clears its floor", status="error", threshold=threshold)
     check.unit = metric.name
     try:
-        found = interval(y, s, clusters, metric, confidence)
+        found = known or interval(y, s, clusters, metric, confidence)
     except DataError as error:
         check.evidence, check.mend = str(error), error.mend
         return check

@@ -4,7 +4,7 @@
 |---|---|
 | average_precision, roc_auc, fewer than 500 units of the rarer class | studentised bootstrap (gates/bootstrap.py) |
 | average_precision, roc_auc from 500; accuracy | t on the logit scale |
-| log_loss, brier, mae, rmse (through the MSE), r2 | t with Hall's correction for skewness |
+| log_loss, brier, mae, rmse (through the MSE), r2 (through log(1 - R²)) | t with Hall's correction for skewness |
 
 Differences are paired: t with the influence functions' difference. Coverage of each: docs/gates.md.
 """
@@ -147,6 +147,10 @@ def _bounds(
     if metric.name == "rmse":  # the mean squared error is a mean; its root keeps the order of the bounds
         low, high = _hall(value**2, 2 * value * se, 2 * value * unit_sums(psi, rows), t)
         return float(np.sqrt(max(low, 0.0))), float(np.sqrt(high)), "Hall's t on the MSE"
+    if metric.name == "r2":  # 1 - R² is a ratio of means, whose logarithm is closer to symmetric
+        rest = 1 - value
+        low, high = _hall(float(np.log(rest)), se / rest, -unit_sums(psi, rows) / rest, t)
+        return float(1 - np.exp(high)), float(1 - np.exp(low)), "Hall's t on log(1 - R²)"
     low, high = _hall(value, se, unit_sums(psi, rows), t)
     return (max(low, 0.0) if not metric.higher_is_better else low), high, "Hall's t"
 

@@ -9,6 +9,7 @@ import click
 from mlgate.errors import DataError, InfraError
 
 if TYPE_CHECKING:
+    from mlgate.gates.intervals import Interval
     from mlgate.gates.metrics import Metric
     from mlgate.holdout import Holdout
     from mlgate.project import Project
@@ -81,11 +82,13 @@ def _judge(project: Project, report: Report) -> None:
         return
     evidence = f"{len(rows.y):,} rows, {card.holdout_digest[:19]}, as the data give them"
     report.checks.append(_check("holdout", "pass", evidence))
-    measure(project, rows, report)
-    _gates(project, card, metric, rows, report)
+    known = measure(project, rows, report).get(metric.name)
+    _gates(project, card, metric, rows, known, report)
 
 
-def _gates(project: Project, card: ModelCard, metric: Metric, rows: Holdout, report: Report) -> None:
+def _gates(
+    project: Project, card: ModelCard, metric: Metric, rows: Holdout, known: Interval | None, report: Report
+) -> None:
     from mlgate.gates.floor import floor_gate
     from mlgate.gates.power import power_check
 
@@ -102,7 +105,7 @@ def _gates(project: Project, card: ModelCard, metric: Metric, rows: Holdout, rep
         power = power_check(rows.y, rows.s, rows.clusters, metric, margin, confidence, first_release=first)
     except DataError as error:
         power = _check("power", "skip" if first else "error", str(error), error.mend)
-    floor = floor_gate(rows.y, rows.s, rows.clusters, metric, gates.floor.threshold, gates.floor.confidence)
+    floor = floor_gate(rows.y, rows.s, rows.clusters, metric, gates.floor.threshold, gates.floor.confidence, known)
     report.checks += [power, floor]
     if problem is not None:
         report.checks.append(_check("champion", "error", str(problem), problem.mend))
