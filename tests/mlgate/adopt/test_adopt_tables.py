@@ -1,0 +1,209 @@
+"""A table of each kind becomes code that imports, keeps its own contract, trains, scores, and reads well."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sklearn.datasets
+import yaml
+from adopt_tables import commit, loans, sales, state
+
+from mlgate import params as parameters
+from mlgate.adopt import trial, write
+from mlgate.adopt.columns import Findings, Wishes
+from mlgate.project import Project
+from mlgate.report import Report
+from mlgate.verbs import adopt as verb
+
+Adopt = Callable[..., tuple[int, str]]
+
+
+def understood(frame: pd.DataFrame, folder: Path, target: str, **wishes: Any) -> Findings:
+    frame.to_csv(folder / "table.csv", index=False)
+    return verb._understood(str(folder / "table.csv"), Wishes(target, **wishes))
+
+
+def prepared(project: Path, found: Findings, **wishes: Any) -> tuple[dict[str, str], Any]:
+    here = Project(project)
+    return verb._prepared(here, here.params, found, Wishes(found.target.source, **wishes), found.path)
+
+
+def test_columns_are_told_apart_and_what_is_left_out_has_a_reason(tmp_path: Path) -> None:
+    found = understood(loans(), tmp_path, "repaid?", id="loan id")
+    parts = {column.source: column.part or column.role for column in found.columns}
+    assert parts == {
+        "loan id": "identifier",
+        "Größe (€)": "number",
+        "class": "category",
+        "2nd score": "number",
+        'the "quoted" one': "number",
+        "年齢": "number",
+        "region": "category",
+        "purpose": "text",
+        "opened": "date",
+        "married": "number",
+        "country": "constant",
+        "zip": "category",
+    }
+    assert "personal data" in found.left_out["e-mail"]
+    assert "--cluster customer_id" in found.left_out["customer_id"]
+    assert found.left_out["empty"] == "no value in any row"
+    assert "leaks the target" in found.left_out["outcome_code"]
+    assert (found.task, found.classes) == ("binary", ("no", "yes"))
+    names = {column.source: column.name for column in found.columns}
+    assert (names["Größe (€)"], names["class"]) == ("Grosse", "class_")
+    assert (names["2nd score"], names["年齢"]) == ("c_2nd_score", "column_6")
+    assert found.target.name == "repaid"
+    assert found.rows["opened"].iloc[1] == pd.Timestamp("2019-01-02")
+    assert found.rows["zip"].str.startswith("0").all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "target", "wishes", "task", "metric"),
+    [
+        (loans(), "repaid?", {"id": "loan id"}, "binary", "roc_auc"),
+        (loans(), "repaid?", {"id": "customer_id"}, "binary", "roc_auc"),
+        (loans(2_500), "repaid?", {"cluster": "customer_id", "positive": "no"}, "binary", "roc_auc"),
+        (sales(), "sold", {"time": "when"}, "regression", "mae"),
+        (sales(), "sold", {"time": "when", "until": "2024-03-01"}, "regression", "mae"),
+        (sales(), "shop", {}, "multiclass", "accuracy"),
+        (sklearn.datasets.load_iris(as_frame=True).frame, "target", {}, "multiclass", "accuracy"),
+        (sklearn.datasets.load_breast_cancer(as_frame=True).frame, "target", {}, "binary", "brier"),
+        (sklearn.datasets.load_diabetes(as_frame=True).frame, "target", {}, "regression", "mae"),
+    ],
+    ids=["kinds", "repeated-id", "cluster", "time", "until", "strings", "iris", "breast-cancer", "diabetes"],
+)
+def test_each_kind_gives_code_that_keeps_its_contract_trains_and_is_lint_clean(
+    frame: pd.DataFrame, target: str, wishes: dict[str, Any], task: str, metric: str, project: Path, tmp_path: Path
+) -> None:
+    found = understood(frame, tmp_path, target, **wishes)
+    new, gates = prepared(project, found, **wishes)  # loads, validates, trains and scores with the generated code
+    assert (found.task, gates.metric) == (task, metric)
+    for path, text in new.items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, "utf-8")
+    files = [path for path in new if path.endswith(".py")]
+    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run(["ruff", *command, *files], cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    if wishes.get("cluster") or wishes.get("id") == "customer_id":
+        assert yaml.safe_load(new["params.yaml"])["data"]["cluster"] == "customer_id"
+    if "until" in wishes:
+        assert found.rows["when"].max() < pd.Timestamp("2024-03-01")
+
+
+def test_the_generated_code_is_typed(project: Path, tmp_path: Path) -> None:
+    new, _ = prepared(project, understood(loans(), tmp_path, "repaid?", id="loan id"))
+    for path, text in new.items():
+        if path.startswith("src/model/"):
+            (project / path).write_text(text, "utf-8")
+    files = [path for path in new if path.startswith("src/model/")]
+    command = ["mypy", "--config-file", "pyproject.toml", "--follow-imports=silent", *files]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_small_table_is_said_to_be_too_small_for_the_gates_beforehand(project: Path, tmp_path: Path) -> None:
+    found = understood(sklearn.datasets.load_iris(as_frame=True).frame, tmp_path, "target")
+    _, gates = prepared(project, found)
+    assert "too few" in gates.weak
+    assert prepared(project, understood(sales(), tmp_path, "sold", time="when"), time="when")[1].weak == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plain.csv", lambda f: f.to_csv(index=False).encode()),
+        ("mark.csv", lambda f: f.to_csv(index=False).encode("utf-8-sig")),
+        ("wide.csv", lambda f: f.to_csv(index=False).encode("utf-16")),
+        (
+            "western.csv",
+            lambda f: f.rename(columns={"年齢": "Übung"}).to_csv(index=False).encode("cp1252"),
+        ),
+        ("tabs.tsv", lambda f: f.to_csv(index=False, sep="\t").encode()),
+        ("comma.csv", lambda f: f.to_csv(index=False, sep=";", decimal=",").encode()),
+        ("packed.csv.gz", lambda f: gzip.compress(f.to_csv(index=False).encode())),
+        ("dos.csv", lambda f: f.to_csv(index=False, lineterminator="\r\n").encode()),
+        ("table.parquet", lambda f: f.to_parquet(index=False)),
+    ],
+)
+def test_every_layout_gives_the_same_rows(name: str, content: Callable[[pd.DataFrame], bytes], tmp_path: Path) -> None:
+    frame = loans()
+    (tmp_path / name).write_bytes(content(frame))
+    found = verb._understood(str(tmp_path / name), Wishes("repaid?", id="loan id"))
+    plain = understood(frame, tmp_path, "repaid?", id="loan id")
+    assert [(c.kind, c.part, c.role) for c in found.columns] == [(c.kind, c.part, c.role) for c in plain.columns]
+    pd.testing.assert_frame_equal(found.rows.set_axis(plain.rows.columns, axis=1), plain.rows)
+
+
+def test_scikit_learns_own_files_are_refused_with_what_to_do(adopt: Adopt) -> None:
+    folder = Path(sklearn.datasets.__file__).parent / "data"
+    for name in ("iris.csv", "wine_data.csv", "breast_cancer.csv", "digits.csv.gz"):
+        code, said = adopt(folder / name, "--target", "target")
+        assert code == 1
+        assert "first line" in said
+
+
+def test_a_whole_adoption_ingests_is_repeatable_and_its_own_tests_pass(
+    project: Path, adopt: Adopt, tmp_path: Path
+) -> None:
+    """The one run from the front door to the data version, then again, then a newer file."""
+    loans().to_csv(tmp_path / "loans.csv", index=False)
+    arguments = [tmp_path / "loans.csv", "--target", "repaid?", "--id", "loan id"]
+    readme = (project / "README.md").read_text("utf-8")
+    code, said = adopt(*arguments)
+    assert code == 0, said
+    assert "left out: e-mail (personal data" in said
+    assert (project / "data" / "raw.parquet").is_file()
+    assert (project / "README.md").read_text("utf-8").startswith(readme.rstrip("\n"))
+    assert not (project / "src" / "model" / "simulator").exists()
+    assert "example.org" not in (project / "data" / "raw.parquet").read_bytes().decode("latin-1")
+    assert Report.read(project / "reports" / "adopt.json").status == "pass"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/data", "tests/model"]
+    environ = Project(project).environ({"PYTHONPATH": f"{project / 'src'}"})
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    commit(project)
+    before = state(project)
+    code, said = adopt(*arguments)
+    assert code == 0, said
+    assert "nothing to write" in said
+    assert state(project) == before
+    loans(450).to_csv(tmp_path / "loans.csv", index=False)
+    with trial.code_of(project / "src"):
+        from model import data
+
+        later = data.load(parameters.Params.read(project / "params.yaml"))
+        requests = data.read_rows(str(tmp_path / "loans.csv"))
+    assert len(later) == 450
+    assert "repaid" not in requests
+    assert list(requests) == [name for name in later if name != "repaid"]
+
+
+def test_the_texts_of_the_generated_code_are_part_of_the_package() -> None:
+    folder = Path(write.__file__).parent / "texts"
+    assert {path.stem for path in folder.glob("*.txt")} >= {"data", "schema", "features", "model_trees", "params"}
+    assert importlib.metadata.version("mlgate-project")
+
+
+ELEC2 = Path(__file__).resolve().parents[4] / "shared" / "data" / "elec2.csv"
+
+
+@pytest.mark.skipif(not ELEC2.is_file(), reason="the file is not beside this clone")
+def test_elec2_is_watched_where_it_is_constant_and_gated_with_power(project: Path) -> None:
+    found = verb._understood(str(ELEC2), Wishes("price_up", time="timestamp", until="1997-04-07"))
+    assert [column.name for column in found.by_part("constant")] == ["vicprice", "vicdemand", "transfer"]
+    new, gates = prepared(project, found, time="timestamp", until="1997-04-07")
+    settings = yaml.safe_load(new["params.yaml"])
+    assert (settings["monitor"]["window"], settings["monitor"]["clock"]) == ("2w", "events")
+    assert 0.6 < gates.floor < 0.85
+    assert gates.weak == ""
