@@ -31,12 +31,11 @@ class Column:
     table: Ints
     is_score: bool = False
 
-    def scan(self, values: pd.Series[Any], blocks: Ints) -> Column:
-        """Count `values` (n,) of the blocks (n,) in this column's cells."""
+    def scan(self, values: pd.Series[Any], found: Ints, place: Ints) -> Column:
+        """Count `values` (n,) in this column's cells; value i is of block `found[place[i]]`."""
         width = self.cells.size + 2
-        found, place = np.unique(blocks, return_inverse=True)
         flat = np.bincount(place * width + self.cells.assign(values), minlength=len(found) * width)
-        return replace(self, blocks=found.astype(np.int64), table=flat.reshape(len(found), width).astype(np.int64))
+        return replace(self, blocks=found, table=flat.reshape(len(found), width).astype(np.int64))
 
     def merge(self, other: Column) -> Column:
         """Counts of both; any order and any split of the rows gives the same table."""
@@ -80,7 +79,8 @@ class Profile:
     def scan(self, frame: pd.DataFrame, blocks: Ints) -> Profile:
         """The counts of other rows in the same cells; a column that `frame` lacks is wholly missing."""
         absent = pd.Series(np.nan, index=frame.index, dtype="float64")
-        parts = (c.scan(frame.get(c.name, absent), blocks) for c in self.columns)
+        found, place = np.unique(blocks, return_inverse=True)
+        parts = (c.scan(frame.get(c.name, absent), found, place) for c in self.columns)
         return replace(self, columns=tuple(parts))
 
     def merge(self, other: Profile) -> Profile:
@@ -155,9 +155,10 @@ def _reference(frame: pd.DataFrame, blocks: Ints, is_score: bool) -> list[Column
     if len(newest) == MAX_BLOCKS:
         kept = blocks >= newest[0]
         frame, blocks = frame[kept], blocks[kept]
+    found, place = np.unique(blocks, return_inverse=True)
     none = np.empty(0, dtype=np.int64)
     series: Iterable[tuple[Any, pd.Series[Any]]] = frame.items()
-    return [Column(str(n), cut(v), none, none, is_score).scan(v, blocks) for n, v in series]
+    return [Column(str(n), cut(v), none, none, is_score).scan(v, found, place) for n, v in series]
 
 
 def _plain(column: Column) -> dict[str, Any]:

@@ -108,22 +108,11 @@ def _profile(project: Project, release: Release) -> Profile:
 
 
 def _view(project: Project, env: str, release: Release, profile: Profile, as_of: datetime | None) -> View:
-    from mlgate.drift import view as views
-    from mlgate.drift.decision import decide
-    from mlgate.drift.windows import grid, judge_windows
+    from mlgate.drift.look import look
 
     monitor = project.params.monitor
     log, moments = _log(project, env, monitor)
-    watched = [column.name for column in profile.columns if column.name in log]
-    left_out = [column.name for column in profile.columns if column.name not in log]
-    profile = profile.only(watched)
-    found = grid(moments, profile, monitor, as_of)
-    windows, live = judge_windows(log, moments, release.version, profile, monitor, found)
-    starts = views.starts(windows, found)
-    uncalibrated = list(dict.fromkeys(f.column for f in windows[-1].findings if not f.calibrated))
-    decision = decide(windows, monitor.k, monitor.n)
-    new = views.unseen(log[log["version"] == release.version], profile, decision)
-    return views.View(env, release.version, decision, starts, windows, profile, live, uncalibrated, left_out, new)
+    return look(env, release.version, log, moments, profile, monitor, as_of)
 
 
 def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
