@@ -140,6 +140,11 @@ def test_a_window_holds_its_first_moment_and_not_the_row_itself() -> None:
     assert features(rows, None)["customer_count_1d"].tolist() == [0, 1, 0]
 
 
+def test_a_payment_longer_ago_than_the_longest_window_is_forgotten() -> None:
+    hours = features(table([(0, 1, 7, 100, "fuel"), (28 * 24, 1, 7, 100, "fuel"), (57 * 24, 1, 7, 100, "fuel")]), None)
+    np.testing.assert_array_equal(hours["customer_hours_since_last"], [np.nan, 28 * 24, np.nan])
+
+
 def test_nothing_before_gives_zero_counts_and_gaps_for_means() -> None:
     first = features(table([(12, 1, 7, 1234, None)]), None).iloc[0]
     assert first["customer_count_28d"] == 0
