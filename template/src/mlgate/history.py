@@ -88,19 +88,26 @@ class History:
             while sum(map(len, self._pending)) > PENDING and len(self._pending) > 1:
                 self._pending.popleft()
                 self._trouble("dropped")
-            with self._live_connection() as connection:
-                if connection is not None:
-                    connection.execute("BEGIN IMMEDIATE")
-                    for frame in self._pending:
-                        self._table.insert(connection, frame)
-                        self._since_pruning += len(frame)
-                    connection.execute("COMMIT")
-                    self._pending.clear()
-                    if self._since_pruning >= PRUNE:
-                        self._prune(connection)
+            self._write_pending()
+
+    def _write_pending(self) -> None:
+        with self._live_connection() as connection:
+            if connection is not None and self._pending:
+                connection.execute("BEGIN IMMEDIATE")
+                for frame in self._pending:
+                    self._table.insert(connection, frame)
+                connection.execute("COMMIT")
+                self._since_pruning += sum(map(len, self._pending))
+                self._pending.clear()
+                if self._since_pruning >= PRUNE:
+                    self._prune(connection)
 
     def close(self) -> None:
+        """Write what still waits, with more patience than while serving, and let go of the files."""
         with self._lock:
+            if self._live is not None:
+                self._live.execute(f"PRAGMA busy_timeout={OPENING * 1000:.0f}")
+                self._write_pending()
             for connection in (self._live, self._release):
                 if connection is not None:
                     with contextlib.suppress(sqlite3.Error):

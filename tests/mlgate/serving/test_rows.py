@@ -14,7 +14,9 @@ import pytest
 from mlgate.rows import Contract, RequestError
 
 
-class Inputs(pa.DataFrameModel):
+class Plain(pa.DataFrameModel):
+    """Every check has its equal in a request's type."""
+
     id: int = pa.Field(ge=0, unique=True)
     when: pd.Timestamp = pa.Field(ge=pd.Timestamp("2000-01-01"))
     amount: float = pa.Field(gt=0, le=100)
@@ -24,11 +26,17 @@ class Inputs(pa.DataFrameModel):
     small: np.int8
     count: pd.Int64Dtype = pa.Field(nullable=True)
     flag: bool
-    even: int
+    even: int = pa.Field(isin=[2, 4])
 
     class Config:
         strict = True
         coerce = True
+
+
+class Inputs(Plain):
+    """One check has not, and runs on the frame."""
+
+    even: int
 
     @pa.check("even")
     def _is_even(cls, values: pd.Series[int]) -> pd.Series[bool]:  # noqa: N805 - pandera passes the class
@@ -49,9 +57,9 @@ GOOD: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def contract() -> Contract:
-    return Contract(Inputs.to_schema(), max_rows=3)
+@pytest.fixture(scope="module", params=[Plain, Inputs])
+def contract(request: pytest.FixtureRequest) -> Contract:
+    return Contract(request.param.to_schema(), max_rows=3)
 
 
 def body(**changes: Any) -> bytes:
