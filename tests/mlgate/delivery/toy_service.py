@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,6 +25,8 @@ async def ready(request: Request) -> Response:
 
 async def predict(request: Request) -> Response:
     rows = (await request.json())["rows"]
+    if rows and "transaction_id" in rows[0]:
+        return await payments(rows)
     if any("x" not in row for row in rows):
         status = 500 if fault == "crashes-on-nonsense" else 400
         return JSONResponse({"error": "unknown column", "detail": []}, status)
@@ -29,6 +34,20 @@ async def predict(request: Request) -> Response:
     predictions = [{"id": row.get("id"), "score": row["x"] / 10 + offset} for row in rows]
     said = "someone-else" if fault == "wrong-version" else version
     return JSONResponse({"model_version": said, "predictions": predictions}, headers={"x-model-version": said})
+
+
+async def payments(rows: list[dict[str, Any]]) -> Response:
+    """Answers replayed payments; keeps what it got in a file, and dies once where it was told to."""
+    state = Path(os.environ["MLGATE_ENVIRONMENT_STATE"])
+    if (state / "die").exists():
+        (state / "die").unlink()
+        os._exit(1)
+    if any(row["amount"] == 66.6 for row in rows):
+        return JSONResponse({"error": "no", "detail": [{"loc": ["rows", 0, "amount"], "msg": "no"}]}, 422)
+    with (state / "got.jsonl").open("a") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in rows)
+    predictions = [{"transaction_id": row["transaction_id"], "score": min(row["amount"], 999) / 1000} for row in rows]
+    return JSONResponse({"predictions": predictions}, headers={"x-model-version": version})
 
 
 async def slow(request: Request) -> Response:
