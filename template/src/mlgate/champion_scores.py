@@ -19,13 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import ValidationError
 
 from mlgate.errors import DataError, InfraError
 from mlgate.files import digest
 from mlgate.holdout import Holdout, scores_of
 from mlgate.ledger import Ledger
-from mlgate.params import Params
 from mlgate.project import Project, run
 from mlgate.release import ModelCard, Release, image_digest
 
@@ -48,51 +46,6 @@ np.save(said["out"], score(model, inputs, params.data.task), allow_pickle=False)
 """
 
 
-def require_comparable(project: Project, card: ModelCard) -> None:
-    """Refuse a champion that answers another question: another task, or other classes behind the same numbers."""
-    mend = "deploy under a new slug, or change the task back: these models can't be compared"
-    content = Ledger(project).file("production", "model.json")
-    try:
-        then = ModelCard.model_validate_json(content or b"")
-    except ValidationError as error:
-        raise DataError("model.json in env/production is missing or damaged", "deploy the champion again") from error
-    if (then.task, then.classes) != (card.task, card.classes):
-        raise DataError(f"the champion is {then.task} {then.classes}, the challenger {card.task} {card.classes}", mend)
-
-
-def require_unseen(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> str:
-    """Say why no row of the holdout can have trained the champion; DataError where one may have.
-
-    With a time column every row must be newer than the champion's newest training row. Without one the champion must
-    have been split with the same salt and keys, and no smaller a share held out, so that it held these rows out too.
-    """
-    if rows.times is not None:
-        if champion.trained_until is None:
-            raise DataError("the ledger does not say until when the champion was trained", "deploy it again")
-        until = pd.Timestamp(champion.trained_until)
-        until = until.tz_convert(None) if until.tzinfo else until
-        seen = rows.times <= until.to_datetime64()
-        if seen.any():
-            raise DataError(
-                f"the champion was trained on rows until {until}: {int(seen.sum()):,} of {len(seen):,} rows of the "
-                "holdout are not newer",
-                "ingest newer data, so that the holdout is unseen by both models",
-            )
-        return f"every row is newer than the champion's training rows (until {until})"
-    if champion.holdout_digest == card.holdout_digest:
-        return "the champion held out these very rows"
-    then, now = _params_of(project, champion), project.params
-    same = (then.split.salt, then.data.cluster, then.data.id) == (now.split.salt, now.data.cluster, now.data.id)
-    keyed = bool(now.data.cluster or now.data.id)
-    share = isinstance(then.split.holdout, float) and isinstance(now.split.holdout, float)
-    if not (same and keyed and share and now.split.holdout <= then.split.holdout):  # type: ignore[operator]
-        raise DataError(
-            "the holdout was split off by other rules than the champion's: it may have been trained on these rows",
-            "restore split.salt, split.holdout, data.id and data.cluster to the champion's, or split by time",
-        )
-    return "the champion held these rows out by the same hash"
-
-
 def champion_scores(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> tuple[Array, str]:
     """Scores (n,) or (n, classes) of the champion on the holdout, in its order, and where they come from.
 
@@ -106,10 +59,6 @@ def champion_scores(project: Project, card: ModelCard, champion: Release, rows: 
     if champion.holdout_digest == card.holdout_digest:
         return _stored(Ledger(project).file("production", "holdout.parquet"), rows), "scores kept in the ledger"
     return _rescore(project, champion, rows), "scored anew by its own bundle"
-
-
-def _params_of(project: Project, champion: Release) -> Params:
-    return Params.read(_bundle(project, champion) / "params.yaml")
 
 
 def _stored(content: bytes | None, rows: Holdout) -> Array:
@@ -129,7 +78,7 @@ def _stored(content: bytes | None, rows: Holdout) -> Array:
     return np.asarray(scores_of(frame, "the champion")[place])
 
 
-def _bundle(project: Project, champion: Release) -> Path:
+def bundle_of(project: Project, champion: Release) -> Path:
     """The champion's `src/` on this machine, byte for byte what was released."""
     folder = project.state / "releases" / champion.hex
     if not (folder / "src" / "model").is_dir():
@@ -146,7 +95,7 @@ def _bundle(project: Project, champion: Release) -> Path:
 
 
 def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
-    bundle = _bundle(project, champion)
+    bundle = bundle_of(project, champion)
     artifacts = bundle / "artifacts"
     model = next((path for path in sorted(artifacts.glob("model.*")) if path.suffix in (".skops", ".joblib")), None)
     if model is None or digest(model) != champion.model_digest:

@@ -137,7 +137,8 @@ def _champion(project: Project) -> Release | None:
 def _compare(
     project: Project, card: ModelCard, champion: Release, metric: Metric, rows: Holdout, report: Report
 ) -> None:
-    from mlgate.champion_scores import champion_scores, require_comparable, require_unseen
+    from mlgate.champion_rules import require_comparable, require_unseen
+    from mlgate.champion_scores import champion_scores
     from mlgate.gates.champion import champion_gate
 
     gate = project.params.gates.champion
