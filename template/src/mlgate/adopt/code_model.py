@@ -62,8 +62,9 @@ def model(found: Findings) -> str:
     flags = ({"numeric", "impute"} if numeric else set()) | ({"texts"} if groups["texts"] else set())
     flags |= {"encoder"} if groups["categories"] else set()
     used = sorted({*(n for n in apart if n in ("CATEGORIES", "TEXTS")), *(["FEATURES", *apart] if numeric else [])})
-    steps = ["codes for the categories, " if trees else "switches for the categories, "] * bool(groups["categories"])
-    steps += ["words of the texts weighed by how rare they are, "] * bool(groups["texts"])
+    steps = ["categories become codes" if trees else "categories become switches"] * bool(groups["categories"])
+    steps += ["texts become the weights of their words"] * bool(groups["texts"])
+    steps += ["numbers stay as they are" if trees else "numbers are scaled"] * numeric
     preprocessing = [*(["OneHotEncoder"] if groups["categories"] else []), *(["StandardScaler"] if numeric else [])]
     return render(
         "model_trees" if trees else "model_linear",
@@ -72,7 +73,7 @@ def model(found: Findings) -> str:
             "estimator": next(name for name, chosen in kinds.items() if chosen),
             "feature_import": f"from model.features import {', '.join(used)}",
             "numeric": _numeric(apart) if numeric else "",
-            "steps": "".join(steps) + ("then" if steps else "scaled numbers, then" if not trees else "just"),
+            "steps": f"{', '.join(steps).capitalize()}.",
             "missing_words": "A missing value, or a category that training never saw, takes its own way in the trees."
             if trees
             else "A missing number becomes the median, a category that training never saw none of the switches.",
