@@ -93,11 +93,12 @@ def push(project: Project) -> None:
     InfraError
         If no remote is set, the remote can't be reached, or lacks a file afterwards.
     """
+    refuse_symlinks(project)
     _dvc(project, "push", "--quiet")
-    answer: Any = json.loads(_dvc(project, "status", "--cloud", "--json") or "{}")
-    if answer:
-        missing = ", ".join(sorted(answer))
-        raise InfraError(f"the remote lacks {missing} after the push", "run `dvc repro`, then push again")
+    answer: Any = json.loads(_dvc(project, "data", "status", "--not-in-remote", "--json") or "{}")
+    missing = sorted({*map(str, answer.get("not_in_cache", [])), *map(str, answer.get("not_in_remote", []))})
+    if missing:
+        raise InfraError(f"the remote lacks {', '.join(missing)} after the push", "run `dvc repro`, then push again")
 
 
 def _dvc(project: Project, *arguments: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -102,6 +103,13 @@ def set_champion(project: Project, release: Release) -> str:
         return f"alias {CHAMPION} not mirrored: {error}"
 
 
+def reach(project: Project) -> str:
+    """Ask the registry for this project's model and say what it answers; InfraError where it does not."""
+    with _client(project) as (_, client):
+        versions = client.search_model_versions(f"name = '{project.params.project.slug}'")
+    return f"{len(versions)} versions at {shown(project)}"
+
+
 def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
     from mlflow.models import infer_signature
 
@@ -159,7 +167,7 @@ def _client(project: Project) -> Iterator[tuple[Any, Any]]:
             warnings.simplefilter("ignore")
             yield mlflow, mlflow.MlflowClient()
     except Exception as error:  # MLflow lets through what its HTTP, SQL and file libraries raise
-        words = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        words = re.sub(r"//[^/@\s]+@", "//", (str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
         raise InfraError(f"MLflow at {shown(project)} failed: {words}", MEND) from error
 
 
