@@ -42,6 +42,7 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
     labelled = raw[raw[parts["target"]].notna()].reset_index(drop=True)
     if len(labelled) < FEW_ROWS:
         raise DataError(f"{path} has {len(labelled)} labelled rows; at least {FEW_ROWS} are needed", "give more rows")
+    notes += _repeated(labelled, parts)
     columns, left_out = [], dict.fromkeys(parts["drop"], "left out by --drop")
     for source in (str(name) for name in raw.columns if name != parts["target"] and name not in left_out):
         found = _column(labelled[source], source, names[source], layout.decimal, parts)
@@ -62,6 +63,18 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
         more = f" and {len(renamed) - 3} more" if len(renamed) > 3 else ""
         notes.append(f"names that are safe in code: {', '.join(renamed[:3])}{more} (COLUMNS in src/model/data.py)")
     return Findings(path, layout, task, target, tuple(columns), left_out, rows, classes, tuple(notes))
+
+
+def _repeated(labelled: pd.DataFrame, parts: dict[str, Any]) -> list[str]:
+    """An identifier that repeats names what rows belong to: it becomes the cluster."""
+    key = parts["identifier"]
+    if key is None or labelled[key].is_unique:
+        return []
+    if parts["cluster"] is not None:
+        value = labelled[key][labelled[key].duplicated()].iloc[0]
+        raise DataError(f"--id {key} is no identifier: {value!r} stands in several rows", "give no --id, or another")
+    parts["identifier"], parts["cluster"] = None, key
+    return [f"{key} repeats, so its rows depend on each other: it is the cluster, and no row has an identifier"]
 
 
 def _decimal(raw: pd.DataFrame, layout: Layout) -> str:
