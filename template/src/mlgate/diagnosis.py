@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from mlgate.errors import ConfigError, InfraError, MlgateError
+from mlgate.errors import ConfigError, DataError, InfraError, MlgateError
 from mlgate.project import Project, run
 from mlgate.report import Check
 
@@ -66,24 +66,41 @@ def _params(project: Project) -> str:
 
 def _model(project: Project) -> str:
     """src/model imports, and offers what the verbs call."""
-    from mlgate.roles import load_model_package
+    import importlib
 
-    load_model_package(project)
-    return "data, schema, features, model"
+    from mlgate.roles import agree, columns
+
+    try:
+        parts = {name: importlib.import_module(f"model.{name}") for name in ("data", "schema", "features", "model")}
+    except Exception as error:  # the user's code may raise anything
+        raise ConfigError(f"{type(error).__name__}: {error}", "mend src/model") from error
+    wanted = {"data": "load", "schema": "Labelled", "features": "FEATURES", "model": "build"}
+    missing = [f"model.{name}.{word}" for name, word in wanted.items() if not hasattr(parts[name], word)]
+    if missing:
+        raise ConfigError(f"missing: {', '.join(missing)}", "see docs/architecture.md")
+    schema = parts["schema"]
+    agree(columns(schema.Inputs), columns(schema.Labelled), project.params)
+    return f"{len(parts['features'].FEATURES)} features"
 
 
 def _data(project: Project) -> str:
     """There is a data version, and it is the one that dvc.lock names."""
-    from mlgate.store import verify
+    from mlgate.store import recorded
 
-    return verify(project)
+    if not project.raw.exists():
+        raise ConfigError("no data version yet", "run `mlgate ingest`")
+    if not recorded(project, "ingest", project.raw):
+        raise DataError(
+            "data/raw.parquet is not the version in dvc.lock", "run `mlgate ingest`, or `git checkout data`"
+        )
+    return "data/raw.parquet is the version in dvc.lock"
 
 
 def _tracking(project: Project) -> str:
     """The MLflow registry answers."""
-    from mlgate.tracking import ping
+    from mlgate.tracking import reach
 
-    return ping(project)
+    return reach(project)
 
 
 def _state(project: Project) -> str:

@@ -123,13 +123,13 @@ def _repair(story: Story) -> None:
 
 
 def _when_labels_are_in(project: Project) -> str:
-    """Six weeks of changed rows to learn from, the gap in which labels arrive, and a holdout after it."""
+    """Three weeks of changed rows to learn from, the gap in which labels arrive, and a holdout after it."""
     from datetime import date, timedelta
 
     params = project.params
     changed = max(date.fromisoformat(str(change["from"])) for change in params.data.source["drift"])
     holdout = params.split.holdout if isinstance(params.split.holdout, timedelta) else timedelta(0)
-    return str(changed + timedelta(weeks=6) + (params.split.gap or timedelta(0)) + holdout)
+    return str(changed + timedelta(weeks=3) + (params.split.gap or timedelta(0)) + holdout)
 
 
 def _notes(report: Report | None) -> str:

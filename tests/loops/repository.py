@@ -1,0 +1,40 @@
+"""Read and address a repository in which a loop ran: ports, reports, answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import httpx
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def give_ports(repository: Path) -> None:
+    """Other ports than the defaults, so that loops can run side by side and beside a developer's demo."""
+    path = repository / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    for environment in ("staging", "production"):
+        text, found = re.subn(rf"(?m)^(    {environment}: )\d+", rf"\g<1>{free_port()}", text)
+        assert found == 1
+    path.write_text(text, encoding="utf-8")
+
+
+def ports(repository: Path) -> dict[str, int]:
+    text = (repository / "params.yaml").read_text(encoding="utf-8")
+    return {name: int(re.search(rf"(?m)^    {name}: (\d+)", text)[1]) for name in ("staging", "production")}
+
+
+def report(repository: Path, verb: str) -> dict:
+    return json.loads((repository / "reports" / f"{verb}.json").read_text(encoding="utf-8"))
+
+
+def ask(repository: Path, environment: str, rows: list[dict]) -> httpx.Response:
+    url = f"http://127.0.0.1:{ports(repository)[environment]}/predict"
+    return httpx.post(url, json={"rows": rows}, timeout=30, trust_env=False)
