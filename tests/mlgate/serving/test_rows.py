@@ -26,6 +26,8 @@ class Plain(pa.DataFrameModel):
     small: np.int8
     count: pd.Int64Dtype = pa.Field(nullable=True)
     flag: bool
+    free: float
+    text: str
     even: int = pa.Field(isin=[2, 4])
 
     class Config:
@@ -53,6 +55,8 @@ GOOD: dict[str, Any] = {
     "small": 1,
     "count": None,
     "flag": True,
+    "free": -0.5,
+    "text": "Any text,\nin lines",
     "even": 2,
 }
 
@@ -135,6 +139,13 @@ CASE_27 = [
     ("word", '"ab\\u0000"'),
     ("word", '"ab\\ud800"'),
     ("word", '"ab\\u202e"'),
+    ("free", "NaN"),
+    ("free", "-Infinity"),
+    ("free", "1e400"),
+    ("text", '"\\u0000"'),
+    ("text", '"\\udfff"'),
+    ("text", '"\\u2066"'),
+    ("text", "null"),
     ("even", "3"),
 ]
 
