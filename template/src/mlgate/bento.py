@@ -39,21 +39,17 @@ def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) 
     """
     lock(project, stage)
     write_json(stage.parent / SPEC, dict(spec))
-    home = project.state / "bentoml"
     environ = project.environ(
         {
             "PYTHONPATH": str(stage),
             "MLGATE_BUNDLE": str(stage),
-            "BENTOML_HOME": str(home),
+            "BENTOML_HOME": str(result.parent / "home"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": os.pathsep.join([str(uv().parent), project.environ()["PATH"]]),
         }
     )
     environ.pop("MLGATE_ENVIRONMENT_STATE", None)
-    try:
-        run([sys.executable, "-m", "mlgate.bento", str(stage), str(result)], stage, environ=environ)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    run([sys.executable, "-m", "mlgate.bento", str(stage), str(result)], stage, environ=environ)
 
 
 def uv() -> Path:
