@@ -88,7 +88,7 @@ def test_each_kind_gives_code_that_keeps_its_contract_trains_and_is_lint_clean(
     found = understood(frame, tmp_path, target, **wishes)
     new, gates = prepared(project, found, **wishes)  # loads, validates, trains and scores with the generated code
     assert (found.task, gates.metric) == (task, metric)
-    assert len(frame) < 300 or "too few" not in gates.weak
+    assert len(frame) < 440 or "too few" not in gates.weak
     for path, text in new.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text, "utf-8")
