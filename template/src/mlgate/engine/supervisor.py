@@ -18,7 +18,8 @@ from mlgate.engine.proxy import Forwarder, Target, listen
 from mlgate.engine.records import Replica, Serving, State, Upstream, birth
 from mlgate.errors import InfraError
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.05  # between looks at upstream.json
+ALIVE_SECONDS = 0.2  # between looks at the copy
 DRAIN_SECONDS = 30.0
 BACKOFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before the n-th restart
 STEADY_SECONDS = 60.0  # after which a copy counts as good and the backoff starts anew
@@ -99,7 +100,7 @@ class Supervisor:
         """Start the current release again when its copy died, later each time."""
         target, upstream = self.forwarder.target, self.upstream
         if upstream is None or (target and copies.alive(target.replica)):
-            return
+            return await asyncio.sleep(ALIVE_SECONDS)
         if target and time.time() - target.replica.started > STEADY_SECONDS:
             self.restarts = 0
         wait = BACKOFF[min(self.restarts, len(BACKOFF) - 1)]
