@@ -115,6 +115,11 @@ def test_the_generated_code_is_typed(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_whole_numbers_of_few_rows_are_a_quantity_and_not_classes(tmp_path: Path) -> None:
+    body = sklearn.datasets.load_linnerud(as_frame=True)
+    assert understood(body.data.join(body.target), tmp_path, "Weight").task == "regression"
+
+
 def test_a_small_table_is_said_to_be_too_small_for_the_gates_beforehand(project: Path, tmp_path: Path) -> None:
     found = understood(sklearn.datasets.load_iris(as_frame=True).frame, tmp_path, "target")
     _, gates = prepared(project, found)

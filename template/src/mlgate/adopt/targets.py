@@ -92,9 +92,14 @@ def _is_regression(values: pd.Series[Any] | None, words: pd.Series[Any], source:
     if wishes.task is not None:
         return wishes.task == "regression"
     if values is not None:
-        return wishes.positive is None and (bool((values % 1 != 0).any()) or values.nunique() > MANY_VALUES)
+        return wishes.positive is None and (bool((values % 1 != 0).any()) or values.nunique() > _most_classes(len(values)))
     numbers = pd.to_numeric(words, errors="coerce").notna().mean()
     return bool(numbers > 0.9 and words.nunique() > MANY_VALUES)
+
+
+def _most_classes(rows: int) -> int:
+    """Whole numbers with more distinct values are a quantity: with few rows a class would have hardly any."""
+    return min(MANY_VALUES, max(5, rows // FEWEST_OF_A_CLASS // 2))
 
 
 def _require_classes(counts: pd.Series[Any], source: str) -> None:
