@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -196,6 +197,8 @@ def test_after_a_crash_status_says_so_and_serve_mends_it(here: Project) -> None:
     assert main(["deploy", "--env", "staging"]) == 0
     for pid in processes_of(here):
         os.kill(pid, signal.SIGKILL)
+    while processes_of(here):
+        time.sleep(0.02)
     assert main(["status"]) == 1
     staging = report(here, "status").checks[0]
     assert (staging.status, "not running" in staging.evidence) == ("fail", True)
@@ -298,6 +301,9 @@ def test_bentoml_itself_is_started_served_and_stopped(served: Project, monkeypat
     assert {check.id: check.status for check in checks} == {"version": "pass", "golden": "pass", "contract": "pass"}
     assert serving(4210) == version
     assert sorted(path for path in stage.rglob("*")) == files  # no bytecode beside what has a digest
+    running = engine.running(served, "staging")
+    assert running is not None
+    os.kill(running.replica_pid, signal.SIGKILL)  # BentoML's workers outlive it, in sessions of their own
     assert engine.stop(served, "staging")
     assert processes_of(served) == []
 

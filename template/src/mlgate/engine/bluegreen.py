@@ -89,11 +89,11 @@ def release(project: Project, environment: str, launch: Launch, examine: Examine
                 copies.wait_ready(copy)
                 checks = examine(copy.url)
                 if any(check.status != "pass" for check in checks):
-                    copies.stop(copy, str(state.folder))
+                    copies.stop(copy)
                     return checks
                 Upstream(launch=launch, replica=copy).write(state.upstream_path)
             except BaseException:
-                copies.stop(copy, str(state.folder))
+                copies.stop(copy)
                 raise
             _hand_over(project, environment, state, listener, copy)
             return checks
@@ -127,7 +127,7 @@ def stop(project: Project, environment: str) -> bool:
     with state.alone():
         proxy, left = state.proxy(), [copy for copy in state.replicas() if copy.alive]
         if proxy:
-            copies.stop(proxy, str(state.folder), PROXY_STOP_SECONDS)
+            copies.stop(proxy, PROXY_STOP_SECONDS)
         copies.sweep(state)
         state.proxy_path.unlink(missing_ok=True)
         state.upstream_path.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ def _listener(project: Project, environment: str, state: State) -> socket.socket
         return None
     listener = _bind(environment, port)
     if proxy:  # the port was changed in params.yaml
-        copies.stop(proxy, str(state.folder), PROXY_STOP_SECONDS)
+        copies.stop(proxy, PROXY_STOP_SECONDS)
     state.upstream_path.unlink(missing_ok=True)  # of a proxy that is gone
     return listener
 

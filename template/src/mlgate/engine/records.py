@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mlgate.errors import InfraError
 from mlgate.files import write_atomic
 
 LOCK_SECONDS = 180.0
+MARK = "MLGATE_REPLICA"
 
 
 class Record(BaseModel):
@@ -41,6 +41,11 @@ class Program(Record):
         return birth(self.pid) == self.birth
 
     @property
+    def mark(self) -> str:
+        """What its processes carry in the variable MARK; empty where it has none beside itself."""
+        return ""
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -51,6 +56,10 @@ class Replica(Program):
     image: str
     version: str
     record: Path
+
+    @property
+    def mark(self) -> str:
+        return str(self.record)
 
 
 class Launch(Record):
@@ -150,13 +159,13 @@ def birth(pid: int) -> str | None:
         return None
 
 
-def session(program: Program, mark: str) -> list[psutil.Process]:
-    """Living processes of a program's session; survivors of its dead leader are known by `mark` in their variables."""
+def processes(program: Program) -> list[psutil.Process]:
+    """A program and all that it started, whatever session they chose and whether or not it still lives itself: known
+    by the variable that only they were given."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(process.pid) != program.pid or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if program.alive or mark in process.environ().values():
+            own = process.pid == program.pid and program.alive
+            if own or (program.mark and process.environ().get(MARK) == program.mark):
                 found.append(process)
-    return found
+    return [process for process in found if birth(process.pid)]

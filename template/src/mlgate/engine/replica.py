@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from mlgate.engine.records import Launch, Program, Replica, State, birth, session
+from mlgate.engine.records import MARK, Launch, Program, Replica, State, birth, processes
 from mlgate.errors import InfraError
 
 PORT = "{port}"
@@ -45,7 +45,7 @@ def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
     log, record = launch.folder / "logs" / f"{name}.log", launch.folder / "replicas" / f"{name}.json"
     _prune(log.parent)
     command = [part.replace(PORT, str(port)) for part in launch.command]
-    full = {**environ, **launch.environ, "MLGATE_ENVIRONMENT_STATE": str(launch.folder)}
+    full = {**environ, **launch.environ, "MLGATE_ENVIRONMENT_STATE": str(launch.folder), MARK: str(record)}
     pid = spawn(command, log, launch.folder, full)
     replica = Replica(
         pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
@@ -93,15 +93,15 @@ def wait_ready(replica: Replica, seconds: float = READY_SECONDS) -> None:
     raise InfraError(f"release {replica.version} was not ready after {seconds:.0f} s: {tail(replica.log)}", look)
 
 
-def stop(program: Program, mark: str, seconds: float = STOP_SECONDS) -> None:
-    """End a program and everything in its session: SIGTERM, wait, SIGKILL. No PID that isn't ours is signalled."""
+def stop(program: Program, seconds: float = STOP_SECONDS) -> None:
+    """End a program and everything that it started: SIGTERM, wait, SIGKILL. No PID that isn't ours is signalled."""
     if alive(program):
         with contextlib.suppress(ProcessLookupError):
             os.kill(program.pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while alive(program) and time.monotonic() < deadline:
             time.sleep(0.02)
-    for member in session(program, mark):
+    for member in processes(program):
         with contextlib.suppress(psutil.Error):
             member.kill()
     if child := _children.pop(program.pid, None):
@@ -114,7 +114,7 @@ def sweep(state: State, keep: Replica | None = None) -> None:
     """Stop every recorded copy but `keep`: what a killed verb or proxy left behind."""
     for replica in state.replicas():
         if keep is None or replica.pid != keep.pid:
-            stop(replica, str(state.folder))
+            stop(replica)
 
 
 def free_port() -> int:

@@ -125,7 +125,7 @@ class Supervisor:
             await asyncio.to_thread(copies.wait_ready, fresh)
         except asyncio.CancelledError:
             if fresh:
-                copies.stop(fresh, str(self.state.folder))
+                copies.stop(fresh)
             raise
         except InfraError as error:
             self.problem = str(error)
@@ -139,7 +139,7 @@ class Supervisor:
         self._switch(fresh)
 
     async def _stop(self, replica: Replica) -> None:
-        await asyncio.to_thread(copies.stop, replica, str(self.state.folder))
+        await asyncio.to_thread(copies.stop, replica)
 
     def _tell(self) -> None:
         target = self.forwarder.target
