@@ -92,6 +92,12 @@ def test_each_kind_gives_code_that_keeps_its_contract_trains_and_is_lint_clean(
     for path, text in new.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text, "utf-8")
+    stages = yaml.safe_load((project / "dvc.yaml").read_text("utf-8"))["stages"].values()
+    written = yaml.safe_load(new["params.yaml"])
+    for key in {key for stage in stages for key in stage.get("params", [])}:  # DVC refuses a key that is missing
+        section, _, name = key.partition(".")
+        assert section in written
+        assert not name or name in written[section]
     files = [path for path in new if path.endswith(".py")]
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(

@@ -92,7 +92,9 @@ def _is_regression(values: pd.Series[Any] | None, words: pd.Series[Any], source:
     if wishes.task is not None:
         return wishes.task == "regression"
     if values is not None:
-        return wishes.positive is None and (bool((values % 1 != 0).any()) or values.nunique() > _most_classes(len(values)))
+        return wishes.positive is None and (
+            bool((values % 1 != 0).any()) or values.nunique() > _most_classes(len(values))
+        )
     numbers = pd.to_numeric(words, errors="coerce").notna().mean()
     return bool(numbers > 0.9 and words.nunique() > MANY_VALUES)
 

@@ -44,7 +44,7 @@ def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gate
     key, time, cluster = (found.by_role(role) for role in ("identifier", "time", "cluster"))
     nulls = float(found.rows.isna().mean().max())
     copies = float(found.rows.duplicated().mean())
-    flags = {found.task} | ({"season"} if season else set()) | ({"until"} if wishes.until else set())
+    flags = {found.task} | ({"until"} if wishes.until else set())
     return render(
         "params",
         flags,
@@ -75,7 +75,7 @@ def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gate
             "margin_words": settled.margin_words,
             "window": window,
             "window_words": window_words,
-            "season": season or "",
+            "season": season or "null                # windows are compared with all of the reference",
             "window_rows": str(window_rows),
             "clock": "events" if time else "wall",
             "clock_words": "now is the newest event; write `wall` once the traffic is live" if time else "",
