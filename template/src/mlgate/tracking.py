@@ -44,10 +44,14 @@ def uri(project: Project) -> str:
 
 
 def warm_up() -> None:
-    """Import MLflow; call it in a thread while the model is fitted, as it takes seconds."""
+    """Import MLflow; call it in a thread while the model is fitted, as it takes seconds.
+
+    What fails here fails again in `record`, where it is told.
+    """
     _quiet()
-    import mlflow.data.pandas_dataset
-    import mlflow.sklearn  # noqa: F401
+    with contextlib.suppress(Exception):
+        import mlflow.data.pandas_dataset
+        import mlflow.sklearn  # noqa: F401
 
 
 def record(project: Project, run: Run) -> str:
@@ -158,17 +162,22 @@ def _client(project: Project) -> Iterator[tuple[Any, Any]]:
     """MLflow at the project's address; whatever it raises becomes one sentence."""
     _quiet()
     project.state.mkdir(parents=True, exist_ok=True)
+    told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     try:
-        import mlflow
-
-        mlflow.set_tracking_uri(uri(project))
-        mlflow.set_registry_uri(uri(project))
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
+            import mlflow
+            import mlflow.sklearn
+
+            mlflow.set_tracking_uri(uri(project))
+            mlflow.set_registry_uri(uri(project))
             yield mlflow, mlflow.MlflowClient()
     except Exception as error:  # MLflow lets through what its HTTP, SQL and file libraries raise
         words = re.sub(r"//[^/@\s]+@", "//", (str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
         raise InfraError(f"MLflow at {shown(project)} failed: {words}", MEND) from error
+    finally:  # MLflow writes its address into the environment, where another project would find it
+        for name, value in told.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def shown(project: Project) -> str:
