@@ -71,6 +71,7 @@ class Project:
             "PATH": path,
             "PYTHONPATH": str(self.root / "src"),
             "MLGATE_STATE": str(self.state),
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
             "BENTOML_DO_NOT_TRACK": "1",
             "DVC_NO_ANALYTICS": "1",
             **(extra or {}),
