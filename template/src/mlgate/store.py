@@ -13,8 +13,8 @@ from mlgate.errors import ConfigError, InfraError
 from mlgate.project import Project, run
 
 
-def record(project: Project, stage: str) -> None:
-    """Write the hashes of `stage`'s files, as they are now, into `dvc.lock`; nothing where DVC itself runs the stage.
+def record(project: Project, *stages: str) -> None:
+    """Write the hashes of the stages' files, as they are now, into `dvc.lock`; nothing where DVC itself runs one.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def record(project: Project, stage: str) -> None:
     if os.environ.get("DVC_STAGE"):
         return
     refuse_symlinks(project)
-    _dvc(project, "commit", "--quiet", "--force", stage)
+    _dvc(project, "commit", "--quiet", "--force", *stages)
 
 
 def recorded(project: Project, stage: str, path: Path) -> bool:

@@ -47,6 +47,15 @@ def test_a_second_run_of_everything_does_nothing(project: Path, run: Run, call: 
     assert status(project, run) == ""
 
 
+def test_verbs_alone_record_what_dvc_would(newborn: Path, run: Run, call: Call) -> None:
+    for verb in ("ingest", "validate", "train"):
+        assert call(newborn, verb)[0] == 0
+    commit(newborn, run, "data and model")
+    done = repro(newborn, run)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert status(newborn, run) == ""
+
+
 def test_a_newer_snapshot_is_told_remembered_and_retrained_on(project: Path, call: Call) -> None:
     old = rows(project)
     code, said = call(project, "ingest", "--until", "2026-04-06")

@@ -91,6 +91,7 @@ def run(project: Project, until: datetime | None = None) -> Report:
 def _load(project: Project, until: datetime | None) -> pd.DataFrame:
     """The user's source; whatever it raises becomes one message."""
     import pandas as pd
+
     from model import data
 
     try:

@@ -35,12 +35,11 @@ def run(project: Project) -> Report:
     ConfigError
         If params.yaml and src/model/schema.py name different columns.
     """
-    from model import features, schema
-
     from mlgate import roles, snapshot, store
     from mlgate.console import recording, working
     from mlgate.files import digest
     from mlgate.quality import Context, judge
+    from model import features, schema
 
     with recording(project, "validate") as report:
         params = project.params
