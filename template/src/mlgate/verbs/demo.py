@@ -115,7 +115,7 @@ def _repair(story: Story) -> None:
         "reports/retrain.md",
     )
     story.tell("merge", ["git", "merge", "-q", "--ff-only", "mlgate/retrain"], lambda r: "retrained on main", "git log")
-    story.tell("repro", ["dvc", "repro", "--quiet"], lambda r: "nothing to do: the branch brought it", "dvc.lock")
+    story.tell("checkout", ["dvc", "checkout", "--quiet"], lambda r: "and its model, from DVC's cache", "models/")
     story.tell("package", ["package"], _notes, "reports/package.json")
     story.tell("deploy", ["deploy", "--env", "staging"], _notes, "mlgate history --env staging")
     story.tell("promote", ["promote"], _notes, "mlgate history --env production")
