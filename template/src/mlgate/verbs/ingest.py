@@ -52,40 +52,41 @@ def run(project: Project, until: datetime | None = None) -> Report:
     InfraError
         If the source, the disk or DVC fails; the former snapshot stays, or the new one is whole.
     """
-    from mlgate import snapshot, store
+    from mlgate import store
     from mlgate.console import recording, working
-    from mlgate.files import digest, write_atomic
+    from mlgate.files import digest
     from mlgate.report import Check
 
     with recording(project, "ingest") as report:
         if not store.initialised(project):
             raise ConfigError("dvc.yaml or .dvc/config is missing", "restore them with `git checkout`")
-        remembered = _remembered(project)
-        moment = until or remembered
+        moment = until or _remembered(project)
         with working("taking a snapshot"):
             frame = _load(project, moment)
-        old = snapshot.read(project.raw, project.params) if project.raw.is_file() else None
-        content = snapshot.encode(frame)
-        known = project.raw.is_file() and old is not None and snapshot.same(old, frame)
-        report.notes += ["nothing new"] if known else snapshot.changes(old, frame, project.params)
-        if not known:
-            write_atomic(project.raw, content)
-        _remember(project, moment, digest(project.raw), len(frame))
+        report.notes += _keep(project, frame)
+        report.subject.data_digest = digest(project.raw)
+        _remember(project, moment, report.subject.data_digest, len(frame))
         if not store.recorded(project, "ingest", project.raw):
             with working("recording the data version"):
                 store.record(project, "ingest")
-        report.subject.data_digest = digest(project.raw)
         report.artifacts.append("data/raw.parquet")
-        report.checks.append(
-            Check(
-                id="snapshot",
-                title="A whole snapshot is in data/",
-                status="pass",
-                observed=float(len(frame)),
-                unit="rows",
-            )
-        )
+        title, rows = "A whole snapshot is in data/", float(len(frame))
+        report.checks.append(Check(id="snapshot", title=title, status="pass", observed=rows, unit="rows"))
     return report
+
+
+def _keep(project: Project, frame: pd.DataFrame) -> list[str]:
+    """Write the snapshot if it differs from the former one; what changed, in words."""
+    from mlgate import snapshot
+    from mlgate.files import write_atomic
+
+    old = snapshot.read(project.raw, project.params) if project.raw.is_file() else None
+    content = snapshot.encode(frame)
+    if old is not None and snapshot.same(old, frame):
+        return ["nothing new"]
+    told = snapshot.changes(old, frame, project.params)
+    write_atomic(project.raw, content)
+    return told
 
 
 def _load(project: Project, until: datetime | None) -> pd.DataFrame:
