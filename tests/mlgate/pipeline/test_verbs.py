@@ -71,6 +71,16 @@ def test_a_newer_snapshot_is_told_remembered_and_retrained_on(project: Path, cal
     assert "run `mlgate validate` first" in said
 
 
+def test_a_damaged_snapshot_is_mended_by_a_new_one(project: Path, call: Call) -> None:
+    path = project / "data" / "raw.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    code, said = call(project, "validate")
+    assert (code, "mlgate ingest" in said) == (1, True)
+    assert call(project, "ingest")[0] == 0
+    assert path.read_bytes() == content
+
+
 @pytest.mark.parametrize("until", ["yesterday", "2026-13-01", "2026-05-01T00:00+02:00"])
 def test_a_date_that_is_none_is_a_usage_error_that_changes_nothing(project: Path, call: Call, until: str) -> None:
     before = tree(project)

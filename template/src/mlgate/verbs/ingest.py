@@ -80,7 +80,10 @@ def _keep(project: Project, frame: pd.DataFrame) -> list[str]:
     from mlgate import snapshot
     from mlgate.files import write_atomic
 
-    old = snapshot.read(project.raw, project.params) if project.raw.is_file() else None
+    try:
+        old = snapshot.read(project.raw, project.params)
+    except DataError:  # none yet, or one that can't be read: this is what `ingest` mends
+        old = None
     content = snapshot.encode(frame)
     if old is not None and snapshot.same(old, frame):
         return ["nothing new"]
