@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).resolve().parents[2]
 SOURCE = TEMPLATE / "template" / "src"
 SHELL = ("cli", "console", "hooks", "story", "verbs", "__main__")
 KERNEL = ("errors", "files", "params", "project", "report", "yaml_file")
-PURE = ("drift", "gates", "governance", "quality", "roles", "row_hash", "scoring", "split", "targets")
+PURE = ("drift", "gates", "governance", "quality", "table")
 
 
 @dataclass(frozen=True)

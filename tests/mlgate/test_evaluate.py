@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlgate import modelfile, snapshot
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.files import digest, write_json
 from mlgate.ledger import Ledger
+from mlgate.packing.release import ModelCard, Release, image_digest
 from mlgate.project import Project, git
-from mlgate.release import ModelCard, Release, image_digest
 from mlgate.report import Check, Report
-from mlgate.split import split
-from mlgate.training import fit
+from mlgate.table.split import split
+from mlgate.training import modelfile
+from mlgate.training.fit import fit
 from mlgate.verbs import evaluate
+from mlgate.versions import snapshot
 
 SOURCE = Path(evaluate.__file__).parent.parent
 PARAMS = """\
@@ -389,7 +390,7 @@ def test_case_11_holdout_that_was_tampered_with_is_red(project: Project, spoil: 
 
 
 def test_case_11_training_rows_in_the_holdout_are_red(project: Project) -> None:
-    from mlgate.split import row_hashes
+    from mlgate.table.split import row_hashes
 
     train(project, table())
     frame = snapshot.read(project.raw, project.params)

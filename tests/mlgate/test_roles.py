@@ -8,9 +8,9 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from mlgate import roles
 from mlgate.errors import ConfigError
 from mlgate.params import parse
+from mlgate.table import roles
 from model.schema import Inputs, Labelled
 
 

@@ -10,7 +10,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlgate.errors import DataError
-from mlgate.scoring import score
+from mlgate.gates.scoring import score
 
 INPUTS = pd.DataFrame({"x": np.linspace(-3, 3, 60)}, index=range(100, 160))
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from mlgate.errors import ConfigError
 from mlgate.params import Params, parse
-from mlgate.split import split
+from mlgate.table.split import split
 from model.data import load, traffic
 from model.features import features
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlgate.errors import ConfigError, DataError
 from mlgate.params import Params, parse
-from mlgate.split import cluster_hashes, row_hashes, split
+from mlgate.table.split import cluster_hashes, row_hashes, split
 
 NO_TIME = {"time": None, "label_time": None}
 
@@ -168,7 +168,7 @@ def test_the_type_of_a_column_does_not_matter() -> None:
 
 def test_hashes_are_those_of_every_process_and_of_yesterday() -> None:
     code = (
-        "import pandas as pd; from mlgate.row_hash import hash_columns; "
+        "import pandas as pd; from mlgate.table.row_hash import hash_columns; "
         "f = pd.DataFrame({'a': [1, -7, 3], 'b': ['x', None, 'ü'], 'c': [0.5, None, 2.0]}); "
         "print([int(h) for h in hash_columns(f, ['a', 'b', 'c'])])"
     )

@@ -13,7 +13,7 @@ import click
 
 from mlgate.errors import INFRASTRUCTURE, USAGE, MlgateError
 
-# Threads that wait by spinning take the processor from those that work: on a busy machine a fit took 7 × as long.
+# Threads that spin while they wait keep the processor from those that work: on two busy cores a fit took 7 times longer.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 VERBS = {

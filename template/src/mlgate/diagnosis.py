@@ -68,7 +68,7 @@ def _model(project: Project) -> str:
     """src/model imports, and offers what the verbs call."""
     import importlib
 
-    from mlgate.roles import agree, columns
+    from mlgate.table.roles import agree, columns
 
     try:
         parts = {name: importlib.import_module(f"model.{name}") for name in ("data", "schema", "features", "model")}
@@ -85,7 +85,7 @@ def _model(project: Project) -> str:
 
 def _data(project: Project) -> str:
     """There is a data version, and it is the one that dvc.lock names."""
-    from mlgate.store import recorded
+    from mlgate.versions.store import recorded
 
     if not project.raw.exists():
         raise ConfigError("no data version yet", "run `mlgate ingest`")
@@ -98,7 +98,7 @@ def _data(project: Project) -> str:
 
 def _tracking(project: Project) -> str:
     """The MLflow registry answers."""
-    from mlgate.tracking import reach
+    from mlgate.training.tracking import reach
 
     return reach(project)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlgate.history_spec import HistorySpec
+from mlgate.serving.history_spec import HistorySpec
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

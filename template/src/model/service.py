@@ -1,6 +1,6 @@
-"""The BentoML service: rows in, predictions out; what it does with them is in `mlgate.serving`.
+"""The BentoML service: rows in, predictions out; what it does with them is in `mlgate.serving.runtime`.
 
-`mlgate.front` answers POST /predict before BentoML does: strict JSON, no traceback for a bad request, and several
+`mlgate.serving.front` answers POST /predict before BentoML does: strict JSON, no traceback for a bad request, and several
 times the speed. The method below describes the route to BentoML's clients and is never called over HTTP. Importing
 this module must stay light, as `bentoml build` and the supervisor import it without ever predicting.
 """
@@ -14,8 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one row is too small to share; 
 
 import bentoml
 
-from mlgate.front import Front
-from mlgate.replica import Replica
+from mlgate.serving.front import Front
+from mlgate.serving.replica import Replica
 
 REPLICA = Replica()
 
@@ -31,7 +31,7 @@ class Service:
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Rows as `model.schema.Inputs` has them; {"model_version": …, "predictions": [{…}]}."""
-        raise bentoml.exceptions.NotFound("answered by mlgate.front")
+        raise bentoml.exceptions.NotFound("answered by mlgate.serving.front")
 
     async def __is_ready__(self) -> bool:
         return REPLICA.ready

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from pandera.errors import SchemaErrors
 
-from mlgate import roles
 from mlgate.params import Params
+from mlgate.table import roles
 from model.data import load
 from model.features import FEATURES, HISTORY
 from model.schema import Inputs, Labelled, Predictions

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import threadpoolctl
 
+from mlgate.gates.scoring import score
 from mlgate.params import Params, parse
-from mlgate.scoring import score
-from mlgate.split import Split, split
+from mlgate.table.split import Split, split
 from model.data import load
 from model.features import features
 from model.model import build

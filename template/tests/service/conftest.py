@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlgate import modelfile, targets
 from mlgate.files import digest
-from mlgate.history import materialise
+from mlgate.gates.scoring import score
+from mlgate.packing.release import ModelCard
 from mlgate.params import parse
-from mlgate.release import ModelCard
-from mlgate.scoring import score
-from mlgate.serving import Runtime
-from mlgate.wire import requests
+from mlgate.replay.wire import requests
+from mlgate.serving.history import materialise
+from mlgate.serving.runtime import Runtime
+from mlgate.table import targets
+from mlgate.training import modelfile
 from model.data import load
 from model.features import FEATURES, HISTORY, features
 from model.model import build

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlgate.prediction_log import read
-from mlgate.rows import RequestError
-from mlgate.wire import scores_in
+from mlgate.replay.wire import scores_in
+from mlgate.serving.prediction_log import read
+from mlgate.serving.rows import RequestError
 
 
 def test_the_same_rows_score_the_same_offline_and_through_the_service(service: Any, offline: Any) -> None:
@@ -73,7 +73,7 @@ def test_what_is_not_json_is_refused(service: Any) -> None:
 
 
 def test_the_log_holds_features_and_scores_and_no_personal_data(service: Any) -> None:
-    from mlgate.roles import columns
+    from mlgate.table.roles import columns
     from model.features import FEATURES
     from model.schema import Inputs
 

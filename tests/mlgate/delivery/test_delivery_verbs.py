@@ -17,8 +17,8 @@ from toy_repository import git, launch_toy, processes_of, toy_release
 from mlgate import engine
 from mlgate.cli import main
 from mlgate.ledger import Ledger
+from mlgate.packing.release import Release
 from mlgate.project import Project
-from mlgate.release import Release
 from mlgate.report import Report
 
 
@@ -27,7 +27,7 @@ def here(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The project as current folder; its releases are toys."""
     monkeypatch.chdir(served.root)
     monkeypatch.setattr("mlgate.engine.launch_bento", launch_toy)
-    monkeypatch.setattr("mlgate.rollout.mirrored", lambda project, release: "no MLflow here")
+    monkeypatch.setattr("mlgate.engine.rollout.mirrored", lambda project, release: "no MLflow here")
     return served
 
 
@@ -243,7 +243,7 @@ def test_case_18_kill_of_a_deploy_after_its_commit_converges_when_run_again(
 
     with monkeypatch.context() as patch:
         patch.setattr("mlgate.engine.resume", die)
-        patch.setattr("mlgate.rollout._revert", lambda *_: "")  # SIGKILL gives no chance to revert
+        patch.setattr("mlgate.engine.rollout._revert", lambda *_: "")  # SIGKILL gives no chance to revert
         with pytest.raises(Killed):
             main(["deploy", "--env", "staging"])
     assert Ledger(here).read("staging") == a

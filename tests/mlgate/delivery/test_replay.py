@@ -10,11 +10,11 @@ import pytest
 import yaml
 from toy_repository import launch_toy, toy_release
 
-from mlgate import snapshot
 from mlgate.cli import main
 from mlgate.project import Project
+from mlgate.replay.traffic import Position
 from mlgate.report import Report
-from mlgate.traffic import Position
+from mlgate.versions import snapshot
 
 TEMPLATE = Path(__file__).parents[3] / "template"
 

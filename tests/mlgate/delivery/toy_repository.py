@@ -14,8 +14,8 @@ import psutil
 
 from mlgate.engine.records import Launch
 from mlgate.engine.smoke import smoke
+from mlgate.packing.release import Release, image_digest
 from mlgate.project import Project
-from mlgate.release import Release, image_digest
 from mlgate.report import Check
 
 PARAMS = """\

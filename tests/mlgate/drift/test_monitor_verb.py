@@ -16,8 +16,8 @@ from drift_cases import make_params, seasonal
 from mlgate import cli
 from mlgate.drift.profile import build_profile
 from mlgate.ledger import Ledger
+from mlgate.packing.release import Release
 from mlgate.project import Project, git
-from mlgate.release import Release
 from mlgate.report import Report
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]

@@ -17,7 +17,7 @@ from small_world import rows
 
 from mlgate.errors import InfraError
 from mlgate.folder import recover, replacement
-from mlgate.release import check_release, read_card
+from mlgate.packing.release import check_release, read_card
 
 Call = Callable[..., tuple[int, str]]
 

@@ -18,8 +18,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mlgate import modelfile
 from mlgate.errors import DataError
+from mlgate.training import modelfile
 
 
 class Canary:

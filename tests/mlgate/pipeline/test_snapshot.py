@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from small_world import params
 
-from mlgate import snapshot
 from mlgate.errors import DataError
+from mlgate.versions import snapshot
 
 
 def frame(rows: int = 500) -> pd.DataFrame:
@@ -75,7 +75,7 @@ READ_IN_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
 import pandas, pyarrow.parquet
-from mlgate import snapshot
+from mlgate.versions import snapshot
 from mlgate.errors import DataError
 from mlgate.params import Params
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mlgate import store
 from mlgate.errors import ConfigError, InfraError
 from mlgate.project import Project
+from mlgate.versions import store
 
 
 @pytest.mark.parametrize("name", ["models", "data/raw.parquet", "data"])

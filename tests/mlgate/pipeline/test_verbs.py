@@ -13,8 +13,8 @@ import pytest
 from conftest import commit, repro
 from small_world import report, rows, tree, verdicts
 
-from mlgate import snapshot
-from mlgate.release import check_release, image_digest, read_card
+from mlgate.packing.release import check_release, image_digest, read_card
+from mlgate.versions import snapshot
 
 Call = Callable[..., tuple[int, str]]
 Run = Callable[..., Any]

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from mlgate import modelfile
 from mlgate.files import digest
-from mlgate.history import materialise
+from mlgate.gates.scoring import score
+from mlgate.packing.release import ModelCard
 from mlgate.params import Params, parse
-from mlgate.release import ModelCard
-from mlgate.scoring import score
+from mlgate.serving.history import materialise
+from mlgate.training import modelfile
 
 TEMPLATE = Path(__file__).parents[3] / "template"
 

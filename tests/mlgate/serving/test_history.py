@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlgate import history as history_module
 from mlgate.errors import InfraError
-from mlgate.history import History, materialise
-from mlgate.history_spec import HistorySpec
+from mlgate.serving import history as history_module
+from mlgate.serving.history import History, materialise
+from mlgate.serving.history_spec import HistorySpec
 
 SPEC = HistorySpec(("customer", "terminal"), "time", ("id", "time", "customer", "terminal", "amount", "word"), days=3)
 START = pd.Timestamp("2026-01-01")

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from mlgate.errors import ConfigError
-from mlgate.prediction_log import PredictionLog, read
-from mlgate.pseudonym import pseudonym, read_key
+from mlgate.serving.prediction_log import PredictionLog, read
+from mlgate.serving.pseudonym import pseudonym, read_key
 
 
 def line(number: int, **changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from mlgate.rows import Contract, RequestError
+from mlgate.serving.rows import Contract, RequestError
 
 
 class Plain(pa.DataFrameModel):

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from serving_bundle import Bundle, as_rows
 
-from mlgate.prediction_log import read
-from mlgate.pseudonym import pseudonym
+from mlgate.serving.prediction_log import read
+from mlgate.serving.pseudonym import pseudonym
 
 KEY = "a key for tests, long enough"
 

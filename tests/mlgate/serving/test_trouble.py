@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from serving_bundle import Bundle, as_rows
 
-from mlgate.prediction_log import read
+from mlgate.serving.prediction_log import read
 
 HEADERS = {"content-type": "application/json"}
 

@@ -69,8 +69,8 @@ def attempt(params: Params, folder: Path) -> Trial:
     """
     from threadpoolctl import threadpool_limits
 
-    from mlgate import split as cut
-    from mlgate.targets import classes, encode
+    from mlgate.table import split as cut
+    from mlgate.table.targets import classes, encode
 
     with code_of(folder), warnings.catch_warnings(), threadpool_limits(1):  # threads cost more than they give here
         warnings.simplefilter("ignore")

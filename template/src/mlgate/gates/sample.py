@@ -29,7 +29,7 @@ class Sample:
     y : (n,) float
         Binary: 0 or 1. Multiclass: class index. Regression: the target.
     s : (n,) or (n, classes) float
-        Scores as `mlgate.scoring.score` gives them.
+        Scores as `mlgate.gates.scoring.score` gives them.
     codes : (n,) int or None
         Cluster of each row as 0 … `clusters` - 1; None where rows are independent.
     """

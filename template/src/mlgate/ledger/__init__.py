@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.ledger.branch import Branch, Overtaken
+from mlgate.packing.release import RECORD, Release
 from mlgate.project import Project
-from mlgate.release import RECORD, Release
 
 ENVIRONMENTS = ("staging", "production")
 RETRIES = 50  # a writer loses only to another that made it, so this many rivals must each have won once

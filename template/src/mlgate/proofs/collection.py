@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlgate import quality, snapshot
+from mlgate import quality
 from mlgate.errors import ConfigError
 from mlgate.project import Project
 from mlgate.proofs import data, gates, live, model_file, smoke
 from mlgate.proofs.proof import Proof
 from mlgate.quality import Context
+from mlgate.versions import snapshot
 
 GATES = ("holdout", "power", "floor", "champion", "champion-holdout")
 MODEL_FILE = ("model-format", "model-types", "model-digest")

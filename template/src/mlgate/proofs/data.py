@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate import roles, targets
 from mlgate.errors import MlgateError
 from mlgate.proofs.proof import Proof
 from mlgate.quality import CHECKS, Context, judge_one
 from mlgate.report import Check
-from mlgate.split import Split, split
+from mlgate.table import roles, targets
+from mlgate.table.split import Split, split
 
 Input = tuple[pd.DataFrame, Context]
 Spoil = Callable[[pd.DataFrame, Context], Input]

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate import holdout
-from mlgate.champion_rules import require_unseen
 from mlgate.errors import MlgateError
 from mlgate.files import write_atomic
 from mlgate.gates.champion import champion_gate
 from mlgate.gates.floor import floor_gate
 from mlgate.gates.metrics import find
 from mlgate.gates.power import power_check
-from mlgate.holdout import Holdout
+from mlgate.judging import holdout
+from mlgate.judging.champion_rules import require_unseen
+from mlgate.judging.holdout import Holdout
+from mlgate.packing.release import ModelCard, Release, read_card, version_of
 from mlgate.project import Project
 from mlgate.proofs.proof import Proof
-from mlgate.release import ModelCard, Release, read_card, version_of
 from mlgate.report import Check
-from mlgate.snapshot import encode
+from mlgate.versions.snapshot import encode
 
 Run = Callable[[], Check]
 

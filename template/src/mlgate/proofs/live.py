@@ -18,7 +18,7 @@ from mlgate.params import MonitorSection
 from mlgate.project import Project
 from mlgate.proofs.proof import Proof
 from mlgate.report import Check
-from mlgate.split import split
+from mlgate.table.split import split
 
 VERSION = "proof"
 CHECKS = ("silence", "data-drift", "prediction-drift")

@@ -6,12 +6,12 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-from mlgate import modelfile
 from mlgate.errors import MlgateError
+from mlgate.packing.release import read_card
 from mlgate.project import Project
 from mlgate.proofs.proof import Proof
-from mlgate.release import read_card
 from mlgate.report import Check
+from mlgate.training import modelfile
 
 
 class Stranger:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlgate.params import Params
 from mlgate.report import Check, Status
-from mlgate.split import Split, split
+from mlgate.table.split import Split, split
 
 
 @dataclass

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlgate import roles, targets
 from mlgate.errors import MlgateError
 from mlgate.gates.sample import FEWEST
 from mlgate.quality.context import Context, verdict
 from mlgate.quality.leak import strength
 from mlgate.report import Check
-from mlgate.row_hash import hash_columns
-from mlgate.split import row_hashes
+from mlgate.table import roles, targets
+from mlgate.table.row_hash import hash_columns
+from mlgate.table.split import row_hashes
 
 
 def target(frame: pd.DataFrame, context: Context) -> Check:

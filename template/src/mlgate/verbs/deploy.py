@@ -34,8 +34,8 @@ def command(environment: str, wanted: str | None, dry_run: bool) -> int:
 def run(project: Project, environment: str, wanted: str | None = None, dry_run: bool = False) -> Report:
     """Deploy the newest release of the checked-out commit, or the one `wanted` names."""
     from mlgate.console import recording, working
+    from mlgate.engine.rollout import bundle_of, ledger_files, packaged, person, roll_out
     from mlgate.ledger import Ledger
-    from mlgate.rollout import bundle_of, ledger_files, packaged, person, roll_out
 
     if environment == "production":
         raise ConfigError("production takes only what staging has proven", "run `mlgate promote`")

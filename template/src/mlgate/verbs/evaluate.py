@@ -11,9 +11,9 @@ from mlgate.errors import DataError, InfraError
 if TYPE_CHECKING:
     from mlgate.gates.intervals import Interval
     from mlgate.gates.metrics import Metric
-    from mlgate.holdout import Holdout
+    from mlgate.judging.holdout import Holdout
+    from mlgate.packing.release import ModelCard, Release
     from mlgate.project import Project
-    from mlgate.release import ModelCard, Release
     from mlgate.report import Check, Report
 
 
@@ -43,7 +43,7 @@ def run(project: Project) -> Report:
         If the champion's bundle is needed and is not here; the check `champion` says so too.
     """
     from mlgate.console import recording, working
-    from mlgate.standing import evaluation_key, keep, standing
+    from mlgate.judging.standing import evaluation_key, keep, standing
 
     with recording(project, "evaluate") as report:
         key = evaluation_key(project)
@@ -65,10 +65,10 @@ def run(project: Project) -> Report:
 
 
 def _judge(project: Project, report: Report) -> None:
-    from mlgate import holdout
     from mlgate.gates.metrics import find
-    from mlgate.measured import measure
-    from mlgate.release import read_card
+    from mlgate.judging import holdout
+    from mlgate.judging.measured import measure
+    from mlgate.packing.release import read_card
 
     metric = find(project.params.gates.metric, project.params.data.task)
     try:
@@ -137,9 +137,9 @@ def _champion(project: Project) -> Release | None:
 def _compare(
     project: Project, card: ModelCard, champion: Release, metric: Metric, rows: Holdout, report: Report
 ) -> None:
-    from mlgate.champion_rules import require_comparable, require_unseen
-    from mlgate.champion_scores import champion_scores
     from mlgate.gates.champion import champion_gate
+    from mlgate.judging.champion_rules import require_comparable, require_unseen
+    from mlgate.judging.champion_scores import champion_scores
 
     gate = project.params.gates.champion
     try:

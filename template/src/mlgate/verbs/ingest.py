@@ -52,10 +52,10 @@ def run(project: Project, until: datetime | None = None) -> Report:
     InfraError
         If the source, the disk or DVC fails; the former snapshot stays, or the new one is whole.
     """
-    from mlgate import store
     from mlgate.console import recording, working
     from mlgate.files import digest
     from mlgate.report import Check
+    from mlgate.versions import store
 
     with recording(project, "ingest") as report:
         if not store.initialised(project):
@@ -77,8 +77,8 @@ def run(project: Project, until: datetime | None = None) -> Report:
 
 def _keep(project: Project, frame: pd.DataFrame) -> list[str]:
     """Write the snapshot if it differs from the former one; what changed, in words."""
-    from mlgate import snapshot
     from mlgate.files import write_atomic
+    from mlgate.versions import snapshot
 
     try:
         old = snapshot.read(project.raw, project.params)

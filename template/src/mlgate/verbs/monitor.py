@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from mlgate.drift.profile import Profile
     from mlgate.drift.view import View
+    from mlgate.packing.release import Release
     from mlgate.params import MonitorSection
     from mlgate.project import Project
-    from mlgate.release import Release
     from mlgate.report import Report
 
 
@@ -116,7 +116,7 @@ def _view(project: Project, env: str, release: Release, profile: Profile, as_of:
 
 
 def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
-    from mlgate.prediction_log import read
+    from mlgate.serving.prediction_log import read
 
     log = read(project.environment_state(environment) / "predictions", clock=monitor.clock)
     if log.empty:

@@ -9,8 +9,8 @@ import click
 from mlgate.errors import DataError, MlgateError
 
 if TYPE_CHECKING:
+    from mlgate.packing.release import ModelCard
     from mlgate.project import Project
-    from mlgate.release import ModelCard
     from mlgate.report import Check, Report
 
 
@@ -34,8 +34,8 @@ def run(project: Project) -> Report:
     InfraError
         If the build, Git, MLflow or the disk fails; no release, or a whole one, is left.
     """
-    from mlgate import packing
     from mlgate.console import recording, working
+    from mlgate.packing import build as packing
 
     with recording(project, "package") as report:
         card = _checks(project, report)
@@ -56,8 +56,8 @@ def run(project: Project) -> Report:
 
 def _checks(project: Project, report: Report) -> ModelCard | None:
     """The model's card if everything that must hold before a build holds; else the report says what does not."""
-    from mlgate import modelfile
-    from mlgate.release import read_card
+    from mlgate.packing.release import read_card
+    from mlgate.training import modelfile
 
     changed = project.changed
     said = f"not committed: {', '.join(changed[:5])}" if changed else "" if project.commit else "there is no commit"
@@ -83,7 +83,7 @@ def _checks(project: Project, report: Report) -> ModelCard | None:
 
 
 def _format(card: ModelCard) -> Check:
-    from mlgate.modelfile import declared
+    from mlgate.training.modelfile import declared
 
     if card.format == "skops":
         return _check("model-format", "skops: read without running code")

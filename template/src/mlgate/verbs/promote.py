@@ -10,8 +10,8 @@ from mlgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mlgate.ledger import Ledger
+    from mlgate.packing.release import Release
     from mlgate.project import Project
-    from mlgate.release import Release
     from mlgate.report import Report
 
 
@@ -33,8 +33,8 @@ def command(approved_by: str | None) -> int:
 def run(project: Project, approved_by: str | None = None) -> Report:
     """Promote the release that the staging ledger names."""
     from mlgate.console import recording, working
+    from mlgate.engine.rollout import mirrored, person, roll_out
     from mlgate.ledger import Ledger
-    from mlgate.rollout import mirrored, person, roll_out
 
     with recording(project, "promote") as report:
         ledger = Ledger(project)

@@ -11,8 +11,8 @@ from mlgate.errors import ConfigError, InfraError
 
 if TYPE_CHECKING:
     from mlgate.project import Project
+    from mlgate.replay.traffic import Position, Traffic
     from mlgate.report import Report
-    from mlgate.traffic import Position, Traffic
 
 
 @click.command()
@@ -49,8 +49,9 @@ def run(
     labels: Path | None = None,
 ) -> Report:
     """Send the next traffic to `environment` and report rows, errors, speed and the live metric."""
-    from mlgate import engine, traffic
+    from mlgate import engine
     from mlgate.console import recording, working
+    from mlgate.replay import traffic
 
     if path and (days or drifts):
         raise ConfigError("--file sends what is in the file: --days and --drift have no say", "give one or the other")
@@ -75,7 +76,7 @@ def run(
 
 
 def _first(found: Traffic, limit: int, project: Project) -> Traffic:
-    from mlgate.traffic import Traffic
+    from mlgate.replay.traffic import Traffic
 
     rows, time = found.rows.iloc[:limit], project.params.data.time
     return Traffic(rows, found.source, rows[time].max().to_pydatetime() if time else None)
@@ -85,7 +86,7 @@ def _send(
     project: Project, environment: str, url: str, found: Traffic, position: Position | None, report: Report
 ) -> None:
     from mlgate.console import progress
-    from mlgate.replaying import live_metric, send
+    from mlgate.replay.run import live_metric, send
     from mlgate.report import Check
 
     with progress("replaying", len(found.rows)) as advance:
@@ -107,7 +108,7 @@ def _send(
 def _labels(project: Project, environment: str) -> list[Any]:
     """The classes of the model that serves, in the order of its scores."""
     from mlgate.ledger import Ledger
-    from mlgate.release import ModelCard
+    from mlgate.packing.release import ModelCard
 
     content = Ledger(project).file(environment, "model.json")
     return list(ModelCard.model_validate_json(content).classes) if content else []

@@ -34,8 +34,8 @@ def command(environment: str, to: str | None, approved_by: str | None) -> int:
 def run(project: Project, environment: str, to: str | None = None, approved_by: str | None = None) -> Report:
     """Roll `environment` back to the release before, or to the one `to` names."""
     from mlgate.console import recording, working
+    from mlgate.engine.rollout import mirrored, person, roll_out
     from mlgate.ledger import Ledger
-    from mlgate.rollout import mirrored, person, roll_out
 
     with recording(project, "rollback") as report:
         ledger = Ledger(project)

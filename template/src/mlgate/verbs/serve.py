@@ -53,8 +53,8 @@ def run(project: Project, environment: str, stop: bool = False, restart: bool = 
 
 def _start(project: Project, environment: str, restart: bool, report: Report) -> None:
     from mlgate.console import working
+    from mlgate.engine.rollout import bundle_of, start
     from mlgate.ledger import Ledger
-    from mlgate.rollout import bundle_of, start
 
     release = Ledger(project).read(environment)
     if release is None:

@@ -12,10 +12,10 @@ from mlgate.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlgate.packing.release import ModelCard
     from mlgate.project import Project
-    from mlgate.release import ModelCard
     from mlgate.report import Report
-    from mlgate.training import Fitted
+    from mlgate.training.fit import Fitted
 
 
 @click.command()
@@ -40,9 +40,9 @@ def run(project: Project) -> Report:
     InfraError
         If MLflow or the disk fails; `models/` stays.
     """
-    from mlgate import store
     from mlgate.console import recording, working
     from mlgate.folder import recover
+    from mlgate.versions import store
 
     with recording(project, "train") as report:
         recover(project.models)
@@ -65,7 +65,7 @@ def _inputs(project: Project) -> str:
     import json
 
     from mlgate.files import digest, digest_tree
-    from mlgate.training import inputs_digest
+    from mlgate.training.fit import inputs_digest
 
     path = project.root / "data" / "split.json"
     try:
@@ -84,7 +84,7 @@ def _inputs(project: Project) -> str:
 
 def _unchanged(project: Project, inputs: str) -> ModelCard | None:
     """The card in `models/` if it came from the same inputs and every file is whole."""
-    from mlgate.release import read_card
+    from mlgate.packing.release import read_card
 
     try:
         card = read_card(project.models)
@@ -97,9 +97,10 @@ def _unchanged(project: Project, inputs: str) -> ModelCard | None:
 def _train(project: Project, inputs: str, report: Report) -> ModelCard:
     import warnings
 
-    from mlgate import snapshot, tracking
     from mlgate.folder import replacement
-    from mlgate.training import fit
+    from mlgate.training import tracking
+    from mlgate.training.fit import fit
+    from mlgate.versions import snapshot
     from model import features, model
 
     warm = threading.Thread(target=tracking.warm_up, daemon=True)
@@ -118,11 +119,11 @@ def _train(project: Project, inputs: str, report: Report) -> ModelCard:
 
 def _write(project: Project, folder: Path, fitted: Fitted, frame: Any, inputs: str) -> ModelCard:
     """The four files of `models/`, into `folder`."""
-    from mlgate import modelfile
     from mlgate.drift.profile import build_profile
     from mlgate.files import digest, write_json
-    from mlgate.release import ModelCard
-    from mlgate.snapshot import encode
+    from mlgate.packing.release import ModelCard
+    from mlgate.training import modelfile
+    from mlgate.versions.snapshot import encode
 
     params, parts = project.params, fitted.split
     path = modelfile.save(fitted.pipeline, folder)
@@ -155,8 +156,8 @@ def _write(project: Project, folder: Path, fitted: Fitted, frame: Any, inputs: s
 
 
 def _told(project: Project, card: ModelCard, fitted: Fitted) -> Any:
-    from mlgate import tracking
     from mlgate.gates.metrics import for_task
+    from mlgate.training import tracking
 
     holdout = fitted.split.holdout
     example = fitted.inputs[holdout].head(5)
@@ -179,7 +180,7 @@ def _name(pipeline: Any) -> str:
 
 
 def _tell(card: ModelCard, report: Report) -> None:
-    from mlgate.release import version_of
+    from mlgate.packing.release import version_of
     from mlgate.report import Check
 
     report.subject.data_digest, report.subject.model_digest = card.data_digest, card.digest

@@ -35,10 +35,11 @@ def run(project: Project) -> Report:
     ConfigError
         If params.yaml and src/model/schema.py name different columns.
     """
-    from mlgate import roles, snapshot, store
     from mlgate.console import recording, working
     from mlgate.files import digest
     from mlgate.quality import Context, judge
+    from mlgate.table import roles
+    from mlgate.versions import snapshot, store
     from model import features, schema
 
     with recording(project, "validate") as report:
@@ -57,7 +58,7 @@ def run(project: Project) -> Report:
 
 def _cut(project: Project, frame: pd.DataFrame, report: Report) -> None:
     from mlgate.files import write_json
-    from mlgate.split import split
+    from mlgate.table.split import split
 
     parts = split(frame, project.params)
     said = {

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from mlgate.errors import MlgateError
-from mlgate.rows import RequestError
-from mlgate.serving import Runtime, bundle_root
+from mlgate.serving.rows import RequestError
+from mlgate.serving.runtime import Runtime, bundle_root
 
-log = logging.getLogger("mlgate.replica")
+log = logging.getLogger("mlgate.serving.replica")
 QUIET, DRAIN = 0.5, 10.0  # seconds: after SIGTERM, stop once it was quiet for so long, or after so long
 
 

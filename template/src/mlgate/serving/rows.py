@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from mlgate import strict_json
-from mlgate.row_types import column_type, series
+from mlgate.serving import strict_json
+from mlgate.serving.row_types import column_type, series
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,10 +22,10 @@ import pandas as pd
 
 from mlgate.errors import DataError, InfraError
 from mlgate.files import digest
-from mlgate.holdout import Holdout, scores_of
+from mlgate.judging.holdout import Holdout, scores_of
 from mlgate.ledger import Ledger
+from mlgate.packing.release import ModelCard, Release, image_digest
 from mlgate.project import Project, run
-from mlgate.release import ModelCard, Release, image_digest
 
 Array = npt.NDArray[Any]
 SCRIPT = """\
@@ -33,9 +33,10 @@ import json, sys, warnings
 from pathlib import Path
 import numpy as np
 warnings.simplefilter("ignore")
-from mlgate import modelfile, snapshot
+from mlgate.training import modelfile
+from mlgate.versions import snapshot
 from mlgate.params import Params
-from mlgate.scoring import score
+from mlgate.gates.scoring import score
 from model.features import features
 said = json.load(sys.stdin)
 params = Params.read(Path(said["bundle"]) / "params.yaml")

@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mlgate.prediction_read import read
+from mlgate.serving.prediction_read import read
 
 __all__ = ["PredictionLog", "read"]
 
-log = logging.getLogger("mlgate.prediction_log")
+log = logging.getLogger("mlgate.serving.prediction_log")
 SUFFIX = ".jsonl"
 SHARE = 16  # a file rotates at this part of the folder's limit
 Lines = Callable[[], list[dict[str, Any]]]

@@ -12,13 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from mlgate import bento, snapshot, tracking
 from mlgate.errors import ConfigError, InfraError, MlgateError
 from mlgate.files import write_atomic, write_json
 from mlgate.folder import replacement
+from mlgate.packing import bento
+from mlgate.packing.release import RECORD, ModelCard, Release, check_release, image_digest, version_of
 from mlgate.project import Project
-from mlgate.release import RECORD, ModelCard, Release, check_release, image_digest, version_of
-from mlgate.split import split
+from mlgate.table.split import split
+from mlgate.training import tracking
+from mlgate.versions import snapshot
 
 GOLDEN_ROWS = 20
 FILES = ("params.yaml", "pyproject.toml", "uv.lock")
@@ -41,7 +43,7 @@ def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) 
 
 
 def _history(project: Project, frame: pd.DataFrame, path: Path) -> None:
-    from mlgate.history import materialise
+    from mlgate.serving.history import materialise
     from model.features import HISTORY
 
     if HISTORY is None:

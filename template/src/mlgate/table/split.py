@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlgate.errors import ConfigError, DataError
 from mlgate.params import Params
-from mlgate.row_hash import Hashes, hash_columns, hash_values, mix, numbered
+from mlgate.table.row_hash import Hashes, hash_columns, hash_values, mix, numbered
 
 Mask = npt.NDArray[np.bool_]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlgate.errors import InfraError
-from mlgate.modelfile import ALLOWED, declared
+from mlgate.packing.release import ModelCard, Release
 from mlgate.project import Project
-from mlgate.release import ModelCard, Release
+from mlgate.training.modelfile import ALLOWED, declared
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlgate import snapshot, targets
 from mlgate.errors import DataError
 from mlgate.files import digest
+from mlgate.packing.release import ModelCard
 from mlgate.project import Project
-from mlgate.release import ModelCard
-from mlgate.split import Split, cluster_hashes, row_hashes, split
+from mlgate.table import targets
+from mlgate.table.split import Split, cluster_hashes, row_hashes, split
+from mlgate.versions import snapshot
 
 Array = npt.NDArray[Any]
 MEND = (

@@ -1,6 +1,6 @@
 """The Bento: a folder that serves the model with nothing but its locked requirements, and always the same bytes.
 
-Run as a program (`python -m mlgate.bento STAGE RESULT`), because building imports the service's own code.
+Run as a program (`python -m mlgate.packing.bento STAGE RESULT`), because building imports the service's own code.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) 
         }
     )
     environ.pop("MLGATE_ENVIRONMENT_STATE", None)
-    run([sys.executable, "-m", "mlgate.bento", str(stage), str(result)], stage, environ=environ)
+    run([sys.executable, "-m", "mlgate.packing.bento", str(stage), str(result)], stage, environ=environ)
 
 
 def uv() -> Path:
@@ -70,7 +70,7 @@ def lock(project: Project, stage: Path) -> None:
 
 def golden(rows: list[dict[str, Any]], stage: Path) -> None:
     """Score `rows` through the very code that will serve them, and keep the answers as the smoke test's measure."""
-    from mlgate.serving import Runtime
+    from mlgate.serving.runtime import Runtime
 
     path = stage / "artifacts" / "golden.json"
     runtime = Runtime(stage)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate import targets
 from mlgate.errors import DataError, MlgateError
+from mlgate.gates.scoring import score
 from mlgate.params import Params
-from mlgate.scoring import score
-from mlgate.split import Split, cluster_hashes, row_hashes, split
+from mlgate.table import targets
+from mlgate.table.split import Split, cluster_hashes, row_hashes, split
 
 Features = Callable[[pd.DataFrame, pd.DataFrame | None], pd.DataFrame]
 Build = Callable[[Params], Any]

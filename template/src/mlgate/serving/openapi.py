@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlgate.serving import Runtime
+    from mlgate.serving.runtime import Runtime
 
 ERRORS = {
     "400": "The body is not JSON",

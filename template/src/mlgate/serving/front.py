@@ -12,10 +12,10 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from mlgate.counters import counters
-from mlgate.openapi import document
-from mlgate.replica import Replica
-from mlgate.rows import RequestError
+from mlgate.serving.counters import counters
+from mlgate.serving.openapi import document
+from mlgate.serving.replica import Replica
+from mlgate.serving.rows import RequestError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlgate.bundle import ARTIFACTS, bundle_root, environment_state, key_state
-from mlgate.counters import counters
 from mlgate.errors import ConfigError
-from mlgate.history import History
+from mlgate.packing.release import ModelCard, read_card, version_of
 from mlgate.params import Params
-from mlgate.prediction_log import PredictionLog
-from mlgate.pseudonym import pseudonym, read_key
-from mlgate.release import ModelCard, read_card, version_of
-from mlgate.rows import Contract
+from mlgate.serving.bundle import ARTIFACTS, bundle_root, environment_state, key_state
+from mlgate.serving.counters import counters
+from mlgate.serving.history import History
+from mlgate.serving.prediction_log import PredictionLog
+from mlgate.serving.pseudonym import pseudonym, read_key
+from mlgate.serving.rows import Contract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +41,9 @@ class Runtime:
     def __init__(self, root: Path) -> None:
         from threadpoolctl import threadpool_limits
 
-        from mlgate.modelfile import load
-        from mlgate.roles import columns
-        from mlgate.scoring import score
+        from mlgate.gates.scoring import score
+        from mlgate.table.roles import columns
+        from mlgate.training.modelfile import load
         from model.features import FEATURES, HISTORY, features
         from model.schema import Inputs
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlgate.errors import InfraError
-from mlgate.history_spec import HistorySpec
+from mlgate.serving.history_spec import HistorySpec
 
 if TYPE_CHECKING:
     import pandas as pd

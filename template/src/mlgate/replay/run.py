@@ -12,9 +12,9 @@ import numpy as np
 
 from mlgate.errors import InfraError, MlgateError
 from mlgate.project import Project
+from mlgate.replay.traffic import Position, Traffic
+from mlgate.replay.wire import requests, scores_in
 from mlgate.report import Check
-from mlgate.traffic import Position, Traffic
-from mlgate.wire import requests, scores_in
 
 PATIENCE = 45.0  # seconds that a service may be away: it is restarted after a crash
 ANSWER_SECONDS = 120.0
@@ -70,8 +70,8 @@ def send(
 
 def live_metric(project: Project, traffic: Traffic, sent: Sent, labels: list[Any]) -> Check:
     """The primary metric on the answered rows whose labels are known; a skip that says why where it can't be told."""
-    from mlgate import targets
     from mlgate.gates.metrics import find
+    from mlgate.table import targets
 
     params = project.params
     title = f"live {params.gates.metric}"

@@ -18,15 +18,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlgate.history_spec import HistorySpec
-from mlgate.history_table import Table, materialise
+from mlgate.serving.history_spec import HistorySpec
+from mlgate.serving.history_table import Table, materialise
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["History", "materialise"]
 
-log = logging.getLogger("mlgate.history")
+log = logging.getLogger("mlgate.serving.history")
 PENDING = 10_000  # events kept in memory while the file can't be written
 SLICE = 2_000  # rows of one transaction in a merge: other processes write in between
 OPENING, BUSY = 5.0, 250  # seconds, milliseconds: waits for other processes, at the start and while serving

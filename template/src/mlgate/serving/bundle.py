@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlgate.errors import ConfigError
 
-log = logging.getLogger("mlgate.bundle")
+log = logging.getLogger("mlgate.serving.bundle")
 ARTIFACTS = "artifacts"
 
 

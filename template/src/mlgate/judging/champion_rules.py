@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from pydantic import ValidationError
 
-from mlgate.champion_scores import bundle_of
 from mlgate.errors import DataError
-from mlgate.holdout import Holdout
+from mlgate.judging.champion_scores import bundle_of
+from mlgate.judging.holdout import Holdout
 from mlgate.ledger import Ledger
+from mlgate.packing.release import ModelCard, Release
 from mlgate.params import Params
 from mlgate.project import Project
-from mlgate.release import ModelCard, Release
 
 
 def require_comparable(project: Project, card: ModelCard) -> None:

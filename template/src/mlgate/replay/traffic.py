@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from mlgate import snapshot
 from mlgate.errors import ConfigError, DataError, MlgateError
 from mlgate.files import write_json
 from mlgate.params import Params
 from mlgate.project import Project
-from mlgate.split import split
-from mlgate.wire import input_names
+from mlgate.replay.wire import input_names
+from mlgate.table.split import split
+from mlgate.versions import snapshot
 
 FAR = datetime(2200, 1, 1)  # later than any row, and still a time that pandas knows in nanoseconds
 NEWER = "ingest shows what is there; give newer rows with --file, or replay fewer days"

@@ -18,7 +18,7 @@ VARIABLE = "MLGATE_PSEUDONYM_KEY"
 FILE = "pseudonym.key"
 SHORTEST = 16  # characters of a key
 
-log = logging.getLogger("mlgate.pseudonym")
+log = logging.getLogger("mlgate.serving.pseudonym")
 
 
 def read_key(state: Path | None) -> bytes:

@@ -6,7 +6,7 @@ from mlgate.errors import DataError
 from mlgate.files import write_json
 from mlgate.gates.intervals import Interval, interval, mean_interval
 from mlgate.gates.metrics import for_task, precision_at_capacity
-from mlgate.holdout import Holdout
+from mlgate.judging.holdout import Holdout
 from mlgate.project import Project
 from mlgate.report import Report
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from mlgate import engine
 from mlgate.errors import DataError, InfraError, MlgateError
 from mlgate.ledger import Ledger, Overtaken
+from mlgate.packing.release import Release, check_release, read_release
 from mlgate.project import Project
-from mlgate.release import Release, check_release, read_release
 from mlgate.report import Check
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def person(project: Project) -> str:
 def mirrored(project: Project, release: Release) -> str:
     """Point MLflow's alias at what production runs; a sentence for the report, also where MLflow isn't there."""
     try:
-        from mlgate.tracking import set_champion
+        from mlgate.training.tracking import set_champion
 
         return set_champion(project, release)
     except ImportError:

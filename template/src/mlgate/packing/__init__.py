@@ -1,0 +1,1 @@
+"""From a judged model to a release: what goes in, the Bento, the records."""

@@ -1,0 +1,1 @@
+"""Recorded or generated traffic, sent to an environment."""

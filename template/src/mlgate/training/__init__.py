@@ -1,0 +1,1 @@
+"""From rows to a fitted model, its file and its run in MLflow."""
