@@ -7,22 +7,40 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
 
 from rich.console import Console
 from rich.markup import escape
 
+from mlgate import warm
 from mlgate.errors import InfraError
 from mlgate.project import Project
 from mlgate.report import Check, Report
 
+MLGATE = [sys.executable, "-m", "mlgate"]  # the first verb runs while the libraries for the others are being loaded
+
+
+@dataclass
+class Step:
+    """One step under way: what it is, since when, and how to wait for its exit code and output."""
+
+    title: str
+    command: Sequence[str]
+    started: float
+    wait: Callable[[], tuple[int, str]]
+
 
 @dataclass
 class Story:
-    """The steps told so far; `tell` adds one and stops the story when a step ends otherwise than expected."""
+    """The steps told so far; `tell` adds one and stops the story when a step ends otherwise than expected.
+
+    Each verb runs in a process of its own, through the front door, as a terminal would run it.
+    """
 
     project: Project
     console: Console
     checks: list[Check] = field(default_factory=list)
+    context: ForkServerContext = field(default_factory=warm.begin)
 
     def tell(
         self,
@@ -39,31 +57,46 @@ class Story:
         InfraError
             If the exit code is not the expected one; carries the last words of the command.
         """
-        started = time.monotonic()
-        with self.console.status(f"{len(self.checks) + 1:2d} {title}: {' '.join(command)}"):
-            done = self._run(command)
-        seconds = time.monotonic() - started
-        if done.returncode != expected:
-            words = " / ".join((done.stdout + done.stderr).strip().splitlines()[-6:])
+        return self.finish(self.begin(title, command), verdict, look, expected)
+
+    def begin(self, title: str, command: Sequence[str]) -> Step:
+        """Start a step whose line is told later, by `finish`."""
+        return Step(title, command, time.monotonic(), self._start(command))
+
+    def finish(
+        self, step: Step, verdict: Callable[[Report | None], str], look: str, expected: int = 0
+    ) -> Report | None:
+        """Wait for a step and print its line; InfraError as `tell`."""
+        with self.console.status(f"{len(self.checks) + 1:2d} {step.title}: {' '.join(step.command)}"):
+            code, printed = step.wait()
+        seconds = time.monotonic() - step.started
+        if code != expected:
+            words = " / ".join(printed.strip().splitlines()[-6:])
             raise InfraError(
-                f"`{' '.join(command)}` ended with {done.returncode}, not {expected}: {words}",
+                f"`{' '.join(step.command)}` ended with {code}, not {expected}: {words}",
                 "run the same command here; `mlgate doctor` checks the machine",
             )
-        report = self._report(command)
+        report = self._report(step.command)
         sentence = verdict(report)
-        self._line(title, sentence, seconds, look)
-        self.checks.append(
-            Check(id=f"{len(self.checks) + 1:02d}-{title}", title=title, status="pass", observed=round(seconds, 2),
-                  unit="s", evidence=sentence)
-        )  # fmt: skip
+        self._line(step.title, sentence, seconds, look)
+        name = f"{len(self.checks) + 1:02d}-{step.title}"
+        check = Check(id=name, title=step.title, status="pass", observed=round(seconds, 2), unit="s", evidence=sentence)
+        self.checks.append(check)
         return report
 
-    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        known = {"git": ["git"], "dvc": [sys.executable, "-m", "dvc"]}
-        full = [*known[command[0]], *command[1:]] if command[0] in known else [sys.executable, "-m", "mlgate", *command]
-        return subprocess.run(
-            full, cwd=self.project.root, env=self.project.environ(), capture_output=True, text=True, check=False
-        )
+    def _start(self, command: Sequence[str]) -> Callable[[], tuple[int, str]]:
+        root, environ = self.project.root, self.project.environ()
+        programs = {"git": ["git"], "dvc": [sys.executable, "-m", "dvc"], "ingest": [*MLGATE, "ingest"]}
+        if command[0] not in programs:
+            return warm.start(self.context, command, root, environ).wait
+        full = [*programs[command[0]], *command[1:]]
+        process = subprocess.Popen(full, cwd=root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+        def wait() -> tuple[int, str]:
+            printed, _ = process.communicate()
+            return process.returncode, printed.decode("utf-8", "replace")
+
+        return wait
 
     def _report(self, command: Sequence[str]) -> Report | None:
         name = "evaluate" if command[0] == "dvc" else command[0]

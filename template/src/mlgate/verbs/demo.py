@@ -11,7 +11,7 @@ from mlgate.errors import ConfigError
 if TYPE_CHECKING:
     from mlgate.project import Project
     from mlgate.report import Report
-    from mlgate.story import Story
+    from mlgate.story import Step, Story
 
 HEALTHY_DAYS = DRIFTED_DAYS = "3"
 
@@ -42,8 +42,10 @@ def run(project: Project, keep: bool = False) -> Report:
     story = Story(project, stdout())
     story.console.print(f"The loop of [bold]{project.params.project.slug}[/], with the commands that you would type:")
     try:
-        _build(story)
+        proving = _build(story)
         _release(story)
+        story.finish(proving, _notes, "reports/prove.json")
+        _watch(story)
         _drift(story)
         _repair(story)
         if keep:
@@ -69,7 +71,8 @@ def _refuse_unless_fresh(project: Project) -> None:
         raise ConfigError("the demo needs a simulated world that changes (data.source.drift)", "see docs/adopt.md")
 
 
-def _build(story: Story) -> None:
+def _build(story: Story) -> Step:
+    """From nothing to a judged model in Git; the proofs go on while it is released."""
     from mlgate.story import observed
 
     params = story.project.params
@@ -83,9 +86,10 @@ def _build(story: Story) -> None:
         ),
         "reports/evaluate.json",
     )
-    story.tell("prove", ["prove"], _notes, "reports/prove.json")
+    proving = story.begin("prove", ["prove"])
     story.tell("commit", ["git", "add", "-A"], lambda r: "the data version goes into Git", "git show --stat")
     story.tell("commit", ["git", "commit", "-qm", "data: first version"], lambda r: "main is deployable", "git log")
+    return proving
 
 
 def _release(story: Story) -> None:
@@ -95,6 +99,9 @@ def _release(story: Story) -> None:
         "deploy", ["deploy", "--env", "staging"], _notes, f"git show env/staging, http://127.0.0.1:{ports['staging']}"
     )
     story.tell("promote", ["promote"], _notes, f"git show env/production, http://127.0.0.1:{ports['production']}")
+
+
+def _watch(story: Story) -> None:
     story.tell("replay", ["replay", "--env", "production", "--days", HEALTHY_DAYS], _notes, "reports/replay.json")
     story.tell("monitor", ["monitor", "--env", "production"], _notes, "reports/monitor.html")
 
