@@ -11,13 +11,29 @@ from pathlib import Path
 
 import pytest
 
+# The tests share the cores among themselves already: a thread pool per numerical library would only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each child would compile two thousand modules anew
+
 TEMPLATE = Path(__file__).resolve().parent.parent
 # What would lead a tool of a baked repository back to the one that runs the tests.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MLGATE_STATE", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
 GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
+# A test that takes one of these runs on the worker that made it, so that none is made twice.
+DEAR = {"trained": "pipeline", "server": "server", "installed": "installed"}
+
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares something dear, under `pytest -n 2 --dist loadgroup`."""
+    for item in items:
+        for name in DEAR.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(DEAR[name]))
 
 
 @pytest.fixture(scope="session")

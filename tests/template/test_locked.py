@@ -13,8 +13,6 @@ from threading import Thread
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("installed")
-
 
 @pytest.fixture(scope="session")
 def uv(run, installed):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toy_repository import PARAMS, git, processes_of
+from toy_repository import PARAMS, PRODUCTION, STAGING, git, processes_of
 
 from mlgate import engine
 from mlgate.project import Project
@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.delenv("MLGATE_STATE", raising=False)
     root = tmp_path / "toy"
     (root / "src" / "model").mkdir(parents=True)
-    (root / "params.yaml").write_text(PARAMS.format(staging=4210, production=4220))
+    (root / "params.yaml").write_text(PARAMS.format(staging=STAGING, production=PRODUCTION))
     (root / ".gitignore").write_text(".mlgate/\nreports/\n")
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from toy_repository import make_release, processes_of, toy_examination, toy_launch
+from toy_repository import OTHER, PRODUCTION, STAGING, make_release, processes_of, toy_examination, toy_launch
 
 from mlgate import engine
 from mlgate.engine.bluegreen import state_of
@@ -20,7 +20,7 @@ from mlgate.errors import InfraError
 from mlgate.project import Project
 from mlgate.report import Check
 
-URL = "http://127.0.0.1:4210"
+URL = f"http://127.0.0.1:{STAGING}"
 A, B = make_release("a"), make_release("b")
 
 
@@ -195,9 +195,9 @@ def test_a_copy_left_by_a_killed_deploy_is_swept_by_the_next(served: Project) ->
 
 
 def test_a_port_in_use_is_named_with_its_owner_and_the_key(served: Project) -> None:
-    with socket.create_server(("127.0.0.1", 4210)), pytest.raises(InfraError) as caught:
+    with socket.create_server(("127.0.0.1", STAGING)), pytest.raises(InfraError) as caught:
         deploy(served, "a")
-    assert f"port 4210 of staging is in use by {psutil.Process().name()} (pid {os.getpid()})" in str(caught.value)
+    assert f"port {STAGING} of staging is in use by {psutil.Process().name()} (pid {os.getpid()})" in str(caught.value)
     assert "serving.ports.staging" in caught.value.mend
     assert processes_of(served) == []
 
@@ -206,7 +206,7 @@ def test_stop_leaves_no_process_and_the_port_free(served: Project) -> None:
     deploy(served, "a")
     assert engine.stop(served, "staging") is True
     assert processes_of(served) == []
-    socket.create_server(("127.0.0.1", 4210)).close()
+    socket.create_server(("127.0.0.1", STAGING)).close()
     assert engine.stop(served, "staging") is False
 
 
@@ -248,19 +248,19 @@ def test_two_environments_run_side_by_side(served: Project) -> None:
     launch = toy_launch(served, "b").model_copy(update={"folder": served.environment_state("production")})
     engine.release(served, "production", launch, toy_examination(served.root.parent, "b"))
     assert version_that_answers() == A.version
-    answer = httpx.post("http://127.0.0.1:4220/predict", json={"rows": [{"id": 1, "x": 3}]})
+    answer = httpx.post(f"http://127.0.0.1:{PRODUCTION}/predict", json={"rows": [{"id": 1, "x": 3}]})
     assert answer.headers["x-model-version"] == B.version
     engine.stop(served, "staging")
-    assert httpx.get("http://127.0.0.1:4220/readyz").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{PRODUCTION}/readyz").status_code == 200
 
 
 def test_a_changed_port_moves_the_proxy(served: Project) -> None:
     deploy(served, "a")
     path = served.root / "params.yaml"
-    path.write_text(path.read_text().replace("4210", "4211"))
+    path.write_text(path.read_text().replace(str(STAGING), str(OTHER)))
     moved = Project(served.root)
     deploy(moved, "b")
-    assert httpx.get("http://127.0.0.1:4211/readyz").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{OTHER}/readyz").status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{URL}/readyz")
 
@@ -288,14 +288,16 @@ def test_an_answer_that_broke_off_is_not_passed_on_as_whole(served: Project) -> 
 
 def test_bad_http_is_answered_and_leaves_no_traceback(served: Project, tmp_path: Path) -> None:
     deploy(served, "a")
-    evil = [b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n" for target in (b"@127.0.0.1:4220/", b"*", b".x/")]
+    evil = [
+        b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n" for target in (b"@127.0.0.1:%d/" % PRODUCTION, b"*", b".x/")
+    ]
     for words in (
         *evil,
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", 4210), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", STAGING), timeout=5) as client:
             client.sendall(words)
             assert client.recv(100).split(b" ")[1] == b"400"
     assert version_that_answers() == A.version

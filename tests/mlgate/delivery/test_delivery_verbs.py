@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from toy_repository import git, launch_toy, processes_of, toy_release
+from toy_repository import PRODUCTION, STAGING, git, launch_toy, processes_of, toy_release
 
 from mlgate import engine
 from mlgate.cli import main
+from mlgate.engine import replica
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release
 from mlgate.project import Project
@@ -58,14 +59,14 @@ def test_the_way_of_a_release_from_staging_to_production_and_back(here: Project)
     newest = ledger.entries("production")[0]
     assert newest.trailers["Approved-By"] == "Ada b"
     assert newest.trailers["Promoted-From"] == ledger.head("staging")
-    assert (serving(4210), serving(4220)) == (b.version, b.version)
+    assert (serving(STAGING), serving(PRODUCTION)) == (b.version, b.version)
     assert report(here, "promote").subject.image_digest == b.image
     assert main(["rollback", "--env", "production"]) == 0
-    assert (ledger.read("production"), serving(4220), serving(4210)) == (a, a.version, b.version)
+    assert (ledger.read("production"), serving(PRODUCTION), serving(STAGING)) == (a, a.version, b.version)
     assert main(["rollback", "--env", "production"]) == 0  # a rollback of the rollback
-    assert (ledger.read("production"), serving(4220)) == (b, b.version)
+    assert (ledger.read("production"), serving(PRODUCTION)) == (b, b.version)
     assert main(["rollback", "--env", "production", "--to", a.version]) == 0
-    assert (ledger.read("production"), serving(4220)) == (a, a.version)
+    assert (ledger.read("production"), serving(PRODUCTION)) == (a, a.version)
     assert main(["rollback", "--env", "production", "--to", a.version]) == 1  # it is there already
     assert main(["history", "--env", "production"]) == 0
     assert len(report(here, "history").notes) == 5
@@ -118,7 +119,7 @@ def test_a_deploy_again_commits_nothing_and_a_failure_then_reverts_nothing(here:
     assert main(["deploy", "--env", "staging"]) == 0
     assert main(["serve", "--env", "staging", "--stop"]) == 0
     assert len(Ledger(here).entries("staging")) == 1
-    with socket.create_server(("127.0.0.1", 4210)):
+    with socket.create_server(("127.0.0.1", STAGING)):
         assert main(["deploy", "--env", "staging"]) == 3
         assert main(["serve", "--env", "staging"]) == 3
     assert Ledger(here).read("staging") == a
@@ -126,10 +127,10 @@ def test_a_deploy_again_commits_nothing_and_a_failure_then_reverts_nothing(here:
 
 def test_a_port_in_use_is_found_before_the_ledger_is_written(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     toy_release(here, "a")
-    with socket.create_server(("127.0.0.1", 4210)):
+    with socket.create_server(("127.0.0.1", STAGING)):
         assert main(["deploy", "--env", "staging"]) == 3
     words = capsys.readouterr().err
-    assert "port 4210" in words
+    assert f"port {STAGING}" in words
     assert "serving.ports.staging" in words
     assert Ledger(here).head("staging") == ""
 
@@ -177,7 +178,7 @@ def test_case_15_a_rollback_to_a_release_that_is_gone_says_how_to_get_it_back(
     words = capsys.readouterr().err
     assert a.source_commit[:12] in words
     assert "mlgate package" in words
-    assert (Ledger(here).head("production"), serving(4220)) == (before, b.version)
+    assert (Ledger(here).head("production"), serving(PRODUCTION)) == (before, b.version)
 
 
 def test_releases_are_found_by_the_start_of_a_digest_or_version(here: Project) -> None:
@@ -209,7 +210,7 @@ def test_after_a_crash_status_says_so_and_serve_mends_it(here: Project) -> None:
     assert engine.running(here, "staging") == first
     assert main(["serve", "--env", "staging", "--restart"]) == 0
     assert engine.running(here, "staging") != first
-    assert serving(4210) == a.version
+    assert serving(STAGING) == a.version
     assert main(["serve", "--env", "staging", "--logs"]) == 0
     assert any("answers now" in note for note in report(here, "serve").notes)
     assert main(["status"]) == 0
@@ -249,7 +250,7 @@ def test_case_18_kill_of_a_deploy_after_its_commit_converges_when_run_again(
     assert Ledger(here).read("staging") == a
     assert main(["status"]) == 1
     assert main(["deploy", "--env", "staging"]) == 0
-    assert (serving(4210), len(Ledger(here).entries("staging"))) == (a.version, 1)
+    assert (serving(STAGING), len(Ledger(here).entries("staging"))) == (a.version, 1)
 
 
 def test_ctrl_c_while_a_release_starts_reverts_the_commit(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,13 +300,42 @@ def test_bentoml_itself_is_started_served_and_stopped(served: Project, monkeypat
         served, "staging", launch, lambda url: engine.smoke(url, stage / "src" / "artifacts" / "golden.json", version)
     )
     assert {check.id: check.status for check in checks} == {"version": "pass", "golden": "pass", "contract": "pass"}
-    assert serving(4210) == version
+    assert serving(STAGING) == version
     assert sorted(path for path in stage.rglob("*")) == files  # no bytecode beside what has a digest
     running = engine.running(served, "staging")
     assert running is not None
+    blue = f"http://127.0.0.1:{running.replica_port}"
+    before = counted(blue)
+    assert before > 0
+    green = replica.start(launch, served.environ())
+    replica.wait_ready(green)
+    assert counted(blue) == before  # BentoML empties its folder of metrics as it starts, and green has its own
+    replica.stop(green)
     os.kill(running.replica_pid, signal.SIGKILL)  # BentoML's workers outlive it, in sessions of their own
     assert engine.stop(served, "staging")
     assert processes_of(served) == []
+    assert list((launch.folder / "replicas").iterdir()) == []
+
+
+def counted(url: str) -> float:
+    """How many requests a copy of the service says that it answered on /predict."""
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    asked = [line for line in lines if line.startswith("bentoml_service_request_total{") and "/predict" in line]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in asked)
+
+
+def test_bytecode_of_a_release_is_kept_away_from_it_unless_the_caller_chose_a_place(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project.environment_state("staging")
+
+    def place() -> str:
+        return engine.launch_bento(project.root, "", "", "staging", folder).environ["PYTHONPYCACHEPREFIX"]
+
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    assert place() == str(project.state / "bytecode")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "/elsewhere")
+    assert place() == "/elsewhere"
 
 
 def test_nothing_of_an_environment_is_outside_its_folder(here: Project, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from toy_repository import launch_toy, toy_release
+from toy_repository import PRODUCTION, STAGING, launch_toy, toy_release
 
 from mlgate.cli import main
 from mlgate.project import Project
@@ -26,7 +26,7 @@ def live(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     content["project"] = {"name": "Toy", "slug": "toy", "owner": "someone"}
     content["data"]["source"] |= {"customers": 200, "terminals": 50, "start": "2026-01-05", "until": "2026-01-20"}
     content["split"] = {"holdout": "3d", "gap": "1d"}
-    content["serving"] = {"ports": {"staging": 4210, "production": 4220}, "max_rows": 70}
+    content["serving"] = {"ports": {"staging": STAGING, "production": PRODUCTION}, "max_rows": 70}
     (served.root / "params.yaml").write_text(yaml.safe_dump(content))
     project = Project(served.root)
     monkeypatch.chdir(project.root)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_world import Run, commit, repro
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SMALL = {
@@ -20,7 +19,6 @@ SMALL = {
     "max_iter": "20",
     "threshold": "0.02",
 }
-Run = Callable[..., Any]
 
 
 def fresh(folder: Path, run: Run) -> Path:
@@ -42,12 +40,6 @@ def fresh(folder: Path, run: Run) -> Path:
     return folder
 
 
-def commit(folder: Path, run: Run, message: str) -> None:
-    for command in (["git", "add", "-A"], ["git", "commit", "-q", "--allow-empty", "-m", message]):
-        done = run(command, folder)
-        assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="session")
 def born(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
     """A project before its first snapshot. Read it; take a `newborn` to change one."""
@@ -63,10 +55,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, born: Path, mlgate: Run, r
         assert done.returncode == 0, done.stdout + done.stderr
     commit(folder, run, "data and model")
     return folder
-
-
-def repro(folder: Path, run: Run) -> Any:
-    return run([sys.executable, "-m", "dvc", "repro"], folder, PYTHONPATH=str(folder / "src"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pandas as pd
 from mlgate.params import Params, parse
 from mlgate.yaml_file import read_yaml
 
+Run = Callable[..., Any]
 AWAY = {".git", ".mlgate", "reports", "__pycache__", ".dvc"}
 
 
@@ -39,3 +42,13 @@ def params(folder: Path, **sections: dict[str, Any]) -> Params:
 
 def rows(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "data" / "raw.parquet")
+
+
+def commit(folder: Path, run: Run, message: str) -> None:
+    for command in (["git", "add", "-A"], ["git", "commit", "-q", "--allow-empty", "-m", message]):
+        done = run(command, folder)
+        assert done.returncode == 0, done.stderr
+
+
+def repro(folder: Path, run: Run) -> Any:
+    return run([sys.executable, "-m", "dvc", "repro"], folder, PYTHONPATH=str(folder / "src"))

@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import commit, repro
-from small_world import report, rows, tree, verdicts
+from small_world import commit, report, repro, rows, tree, verdicts
 
 from mlgate.packing.release import check_release, image_digest, read_card
 from mlgate.versions import snapshot

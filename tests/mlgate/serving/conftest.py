@@ -95,7 +95,6 @@ def start(bundle: Bundle) -> Callable[..., Any]:
             "BENTOML_HOME": str(folder / f"bentoml-{port}"),
             "MLGATE_ENVIRONMENT": "staging",
             "MLGATE_ENVIRONMENT_STATE": str(state),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": "",
         }
         (folder / f"bentoml-{port}").mkdir()
