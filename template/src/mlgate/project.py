@@ -96,6 +96,14 @@ class Project:
         return Subject(git_commit=self.commit)
 
 
+def bytecode(state: Path) -> dict[str, str]:
+    """The variable with which Python keeps bytecode in `state`, not beside code whose digest is recorded.
+
+    A choice that the caller's environment made already stays.
+    """
+    return {"PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(state / "bytecode")}
+
+
 def git(folder: Path, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
     """Run git in `folder`; with `check`, InfraError carries git's own words."""
     return run(["git", *arguments], folder, stdin=stdin, check=check).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 
 from mlgate.engine.records import MARK, Launch, Program, Replica, State, birth, processes
 from mlgate.errors import InfraError
+from mlgate.project import bytecode
 
 PORT = "{port}"
 READY_SECONDS = 120.0
@@ -25,11 +27,14 @@ _children: dict[int, subprocess.Popen[bytes]] = {}  # of this process, to be rea
 
 
 def launch_bento(bundle: Path, image: str, version: str, environment: str, folder: Path) -> Launch:
-    """How BentoML serves an unpacked Bento; it brings its own code, and no bytecode may be written beside that."""
+    """How BentoML serves an unpacked Bento; it brings its own code, and no bytecode may be written beside that.
+
+    `folder` is the environment's, two levels below the state of this machine, which keeps the bytecode.
+    """
     command = [sys.executable, "-m", "bentoml", "serve", str(bundle), "--host", "127.0.0.1", "--port", PORT]
     environ = {
         "PYTHONPATH": str(bundle / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **bytecode(folder.parents[1]),
         "MLGATE_BUNDLE": str(bundle / "src"),
         "MLGATE_ENVIRONMENT": environment,
         "MLGATE_ENVIRONMENT_STATE": str(folder),
@@ -39,13 +44,18 @@ def launch_bento(bundle: Path, image: str, version: str, environment: str, folde
 
 
 def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
-    """Start a copy on a free port and record it; it is not ready yet. InfraError if there is no such program."""
+    """Start a copy on a free port and record it; it is not ready yet. InfraError if there is no such program.
+
+    Each has a BENTOML_HOME of its own: BentoML empties the metrics that it finds there when it starts.
+    """
     port = free_port()
     name = f"{launch.version}-{time.time_ns() // 1_000_000}"
     log, record = launch.folder / "logs" / f"{name}.log", launch.folder / "replicas" / f"{name}.json"
     _prune(log.parent)
     command = [part.replace(PORT, str(port)) for part in launch.command]
-    full = {**environ, **launch.environ, "MLGATE_ENVIRONMENT_STATE": str(launch.folder), MARK: str(record)}
+    own = {"MLGATE_ENVIRONMENT_STATE": str(launch.folder), "BENTOML_HOME": str(home_of(record)), MARK: str(record)}
+    full = {**environ, **launch.environ, **own}
+    home_of(record).mkdir(parents=True, exist_ok=True)
     pid = spawn(command, log, launch.folder, full)
     replica = Replica(
         pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
@@ -107,7 +117,13 @@ def stop(program: Program, seconds: float = STOP_SECONDS) -> None:
     if child := _children.pop(program.pid, None):
         child.wait()
     if isinstance(program, Replica):
+        shutil.rmtree(home_of(program.record), ignore_errors=True)
         program.record.unlink(missing_ok=True)
+
+
+def home_of(record: Path) -> Path:
+    """What BentoML keeps for one copy while it runs, beside the copy's record."""
+    return record.with_suffix(".home")
 
 
 def sweep(state: State, keep: Replica | None = None) -> None:

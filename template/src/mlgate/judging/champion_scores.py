@@ -25,7 +25,7 @@ from mlgate.files import digest
 from mlgate.judging.holdout import Holdout, scores_of
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release, image_digest
-from mlgate.project import Project, run
+from mlgate.project import Project, bytecode, run
 
 Array = npt.NDArray[Any]
 SCRIPT = """\
@@ -112,7 +112,7 @@ def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
             "out": str(out),
         }
         environ = {key: value for key, value in os.environ.items() if not key.startswith("MLGATE_")}
-        environ |= {"PYTHONPATH": str(bundle), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+        environ |= {"PYTHONPATH": str(bundle), "PYTHONSAFEPATH": "1"} | bytecode(project.state)
         try:
             run(
                 [_python(project, bundle), "-c", SCRIPT],
@@ -147,7 +147,6 @@ def _python(project: Project, bundle: Path) -> str:
         "--locked",
         "--no-dev",
         "--no-install-project",
-        "--compile-bytecode",
         "--project",
         str(bundle),
     ]

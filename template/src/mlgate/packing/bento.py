@@ -15,7 +15,7 @@ from typing import Any
 
 from mlgate.errors import InfraError
 from mlgate.files import write_json
-from mlgate.project import Project, run
+from mlgate.project import Project, bytecode, run
 
 SERVICE, NAME = "model.service:Service", "model"
 SPEC = "spec.json"  # beside the stage: version, labels, when
@@ -39,17 +39,21 @@ def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) 
     """
     lock(project, stage)
     write_json(stage.parent / SPEC, dict(spec))
+    kept = bytecode(project.state)
     environ = project.environ(
         {
             "PYTHONPATH": str(stage),
             "MLGATE_BUNDLE": str(stage),
             "BENTOML_HOME": str(result.parent / "home"),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **kept,
             "PATH": os.pathsep.join([str(uv().parent), project.environ()["PATH"]]),
         }
     )
     environ.pop("MLGATE_ENVIRONMENT_STATE", None)
-    run([sys.executable, "-m", "mlgate.packing.bento", str(stage), str(result)], stage, environ=environ)
+    try:
+        run([sys.executable, "-m", "mlgate.packing.bento", str(stage), str(result)], stage, environ=environ)
+    finally:  # no other stage will ever have this path
+        shutil.rmtree(Path(*kept.values(), *stage.parent.parts[1:]), ignore_errors=True)
 
 
 def uv() -> Path:

@@ -103,7 +103,7 @@ def read_release(folder: Path) -> Release:
 
 
 def image_digest(folder: Path) -> str:
-    """The digest of a release's files, all but its own record; start services with `PYTHONDONTWRITEBYTECODE=1`."""
+    """The digest of a release's files, all but its own record; its code runs with `mlgate.project.bytecode`."""
     return digest_tree(folder, skip=(RECORD,))
 
 
