@@ -13,7 +13,8 @@ import click
 
 from mlgate.errors import INFRASTRUCTURE, USAGE, MlgateError
 
-# Threads that spin while they wait keep the processor from those that work: on two busy cores a fit took 7 times longer.
+# Threads that spin while they wait keep the processor from those that work: on two busy cores a fit took 7 times as
+# long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 VERBS = {

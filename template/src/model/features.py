@@ -70,7 +70,6 @@ def features(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
         Columns FEATURES, index of `rows`. Counts are 0 where there is nothing before, means and ratios NaN.
     """
     raw = _Raw(rows, history)
-    customer, terminal = _Past(raw.customer, raw), _Past(raw.terminal, raw)
     columns: dict[str, Any] = {
         "amount": raw.cents[: raw.asked] / 100.0,
         "hour": raw.hour[: raw.asked].astype(np.float64),
@@ -78,24 +77,30 @@ def features(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
         "night": raw.night[: raw.asked].astype(np.float64),
         "category": pd.array(rows["category"].to_numpy(dtype=object), dtype="str"),
     }
+    columns |= _looks_back(raw)
+    columns["amount_to_customer_mean"] = columns["amount"] / columns["customer_mean_28d"]
+    columns["amount_to_terminal_mean"] = columns["amount"] / columns["terminal_mean_28d"]
+    return pd.DataFrame({name: columns[name] for name in FEATURES}, index=rows.index)
+
+
+def _looks_back(raw: _Raw) -> dict[str, Floats]:
+    """What the customer and the terminal of each row asked for did before it."""
+    customer, terminal = _Past(raw.customer, raw), _Past(raw.terminal, raw)
+    at_terminal = _Past(_pair(raw.customer, raw.terminal), raw)
+    in_category = _Past(_pair(raw.customer, raw.category), raw)
+    columns: dict[str, Floats] = {}
     for days in (1, 7, LONGEST):
         columns[f"customer_count_{days}d"] = customer.count(days).astype(np.float64)
         columns[f"terminal_count_{days}d"] = terminal.count(days).astype(np.float64)
     columns["customer_mean_1d"] = customer.mean(1)
     columns["customer_mean_28d"] = customer.mean(LONGEST)
     columns["customer_hours_since_last"] = customer.hours_since_last()
-    columns["customer_at_terminal_28d"] = (
-        _Past(_pair(raw.customer, raw.terminal), raw).count(LONGEST).astype(np.float64)
-    )
-    columns["customer_in_category_28d"] = (
-        _Past(_pair(raw.customer, raw.category), raw).count(LONGEST).astype(np.float64)
-    )
+    columns["customer_at_terminal_28d"] = at_terminal.count(LONGEST).astype(np.float64)
+    columns["customer_in_category_28d"] = in_category.count(LONGEST).astype(np.float64)
     columns["customer_nights_28d"] = customer.total(LONGEST, raw.night).astype(np.float64)
-    columns["amount_to_customer_mean"] = columns["amount"] / columns["customer_mean_28d"]
     columns["terminal_mean_28d"] = terminal.mean(LONGEST)
     columns["terminal_mean_7d_to_28d"] = terminal.mean(7) / columns["terminal_mean_28d"]
-    columns["amount_to_terminal_mean"] = columns["amount"] / columns["terminal_mean_28d"]
-    return pd.DataFrame({name: columns[name] for name in FEATURES}, index=rows.index)
+    return columns
 
 
 class _Raw:

@@ -1,8 +1,8 @@
 """The BentoML service: rows in, predictions out; what it does with them is in `mlgate.serving.runtime`.
 
-`mlgate.serving.front` answers POST /predict before BentoML does: strict JSON, no traceback for a bad request, and several
-times the speed. The method below describes the route to BentoML's clients and is never called over HTTP. Importing
-this module must stay light, as `bentoml build` and the supervisor import it without ever predicting.
+`mlgate.serving.front` answers POST /predict before BentoML does: strict JSON, no traceback for a bad request, and
+several times the speed. The method below describes the route to BentoML's clients and is never called over HTTP.
+Importing this module must stay light, as `bentoml build` and the supervisor import it without ever predicting.
 """
 
 from __future__ import annotations

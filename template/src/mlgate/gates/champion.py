@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlgate.errors import DataError
-from mlgate.gates.intervals import difference
+from mlgate.gates.intervals import Interval, difference
 from mlgate.gates.metrics import Metric
 from mlgate.gates.power import pass_rate
 from mlgate.report import Check
@@ -34,8 +34,8 @@ def champion_gate(
     margin : a difference this small does not matter, in the metric's unit; signed so that higher is better
     confidence : one-sided, for example .975
     """
-    check = Check(id="champion", title="No worse than the champion", status="error", threshold=-margin)
-    check.unit = metric.name
+    title = "No worse than the champion"
+    check = Check(id="champion", title=title, status="error", threshold=-margin, unit=metric.name)
     try:
         found = difference(y, challenger, champion, clusters, metric, confidence)
     except DataError as error:
@@ -47,13 +47,14 @@ def champion_gate(
         check.evidence = "the predictions are identical to the champion's"
         return check
     rate = pass_rate(margin, found.se, found.df, confidence)
-    by = f", {found.clusters:,} clusters" if found.clusters else ""
-    check.evidence = (
-        f"difference {found.value:+.4f}, lower bound {found.low:+.4f} ({found.method}{by}); "
-        f"between these two models an equal one passes in {100 * rate:.0f} % of cases"
-    )
+    check.evidence = f"{_words(found)}; between these two models an equal one passes in {100 * rate:.0f} % of cases"
     if check.status == "fail":
-        check.mend = (
-            "the challenger is worse" if found.high < 0 else "nothing shows that it is no worse: more labelled rows"
-        ) + f"; the margin is gates.champion.margin ({margin:g})"
+        worse = found.high < 0
+        reason = "the challenger is worse" if worse else "nothing shows that it is no worse: more labelled rows"
+        check.mend = f"{reason}; the margin is gates.champion.margin ({margin:g})"
     return check
+
+
+def _words(found: Interval) -> str:
+    by = f", {found.clusters:,} clusters" if found.clusters else ""
+    return f"difference {found.value:+.4f}, lower bound {found.low:+.4f} ({found.method}{by})"

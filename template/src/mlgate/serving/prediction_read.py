@@ -54,7 +54,13 @@ def read(
     for name in names:
         columns[name] = _values([r["features"].get(name) for r in records])
     columns |= _scores(records)
-    frame = pd.DataFrame(columns)
+    return _window(pd.DataFrame(columns), start, end, clock)
+
+
+def _window(frame: pd.DataFrame, start: datetime | None, end: datetime | None, clock: Clock) -> pd.DataFrame:
+    """Rows whose moment is in [start, end), oldest first, each version's last answer for a row alone."""
+    import pandas as pd
+
     moment = frame["event_time"].fillna(frame["time"]) if clock == "events" else frame["time"]
     wanted = pd.Series(True, index=frame.index)
     wanted &= (moment >= start) if start is not None else True

@@ -57,18 +57,8 @@ def split(frame: pd.DataFrame, params: Params) -> Split:
     ConfigError
         If `split` does not fit `data`: a duration without a time column.
     """
-    data = params.data
-    for part in ("target", "id", "time", "label_time", "cluster"):
-        name = getattr(data, part)
-        if name is not None and name not in frame.columns:
-            raise DataError(f"the data have no column {name!r}", f"correct data.{part} in params.yaml, or the data")
-    if not len(frame):
-        raise DataError("the data have no rows", "ingest a snapshot that has some")
-    cut: datetime | None = None
-    if data.time is not None:
-        train, holdout, cut = _by_time(frame, params)
-    else:
-        train, holdout = _by_hash(frame, params)
+    _check_columns(frame, params)
+    train, holdout, cut = _by_time(frame, params) if params.data.time else _by_hash(frame, params)
     for side, name in ((train, "training"), (holdout, "the holdout")):
         if not side.any():
             where = f"the cut is at {cut.isoformat()}" if cut else f"split.holdout is {params.split.holdout}"
@@ -77,10 +67,19 @@ def split(frame: pd.DataFrame, params: Params) -> Split:
         train=train,
         holdout=holdout,
         cut=cut,
-        trained_until=_times(frame, str(data.time))[train].max().to_pydatetime() if data.time else None,
+        trained_until=_times(frame, str(params.data.time))[train].max().to_pydatetime() if cut else None,
         train_digest=_digest(frame[train]),
         holdout_digest=_digest(frame[holdout]),
     )
+
+
+def _check_columns(frame: pd.DataFrame, params: Params) -> None:
+    for part in ("target", "id", "time", "label_time", "cluster"):
+        name = getattr(params.data, part)
+        if name is not None and name not in frame.columns:
+            raise DataError(f"the data have no column {name!r}", f"correct data.{part} in params.yaml, or the data")
+    if not len(frame):
+        raise DataError("the data have no rows", "ingest a snapshot that has some")
 
 
 def row_hashes(frame: pd.DataFrame, params: Params) -> Hashes:
@@ -112,7 +111,7 @@ def _by_time(frame: pd.DataFrame, params: Params) -> tuple[Mask, Mask, datetime]
     return train.to_numpy(), (times >= cut).to_numpy(), cut.to_pydatetime()
 
 
-def _by_hash(frame: pd.DataFrame, params: Params) -> tuple[Mask, Mask]:
+def _by_hash(frame: pd.DataFrame, params: Params) -> tuple[Mask, Mask, None]:
     share = params.split.holdout
     if isinstance(share, timedelta):
         raise ConfigError("split.holdout is a duration, but data.time is null", "write a share of rows, such as 0.2")
@@ -120,7 +119,7 @@ def _by_hash(frame: pd.DataFrame, params: Params) -> tuple[Mask, Mask]:
     names = [data.cluster] if data.cluster else [data.id] if data.id else _input_names(frame, params)
     salt = hash_values(np.array([params.split.salt], dtype=object))
     bucket = mix(hash_columns(frame, names) ^ salt) / 2.0**64
-    return bucket >= share, bucket < share
+    return bucket >= share, bucket < share, None
 
 
 def _times(frame: pd.DataFrame, name: str, nulls: bool = False) -> pd.Series[Any]:
