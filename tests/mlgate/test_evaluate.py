@@ -168,6 +168,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A committed repository without a model."""
     for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "MLGATE_STATE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("model.features.features", features)
     root = tmp_path / "toy"
     (root / "src" / "model").mkdir(parents=True)
     project = Project(root)
@@ -503,3 +504,13 @@ def test_no_model_at_all_is_one_message(project: Project) -> None:
     assert "mlgate train" in checks(report)["holdout"].mend
     with pytest.raises(DataError):
         snapshot.read(project.raw, project.params)
+
+
+def test_case_11_scores_that_are_not_this_models_are_red(project: Project) -> None:
+    train(project, table())
+    path = project.models / "holdout.parquet"
+    held = pd.read_parquet(path)
+    path.write_bytes(snapshot.encode(held.assign(score=held["target"] * 0.98 + 0.01)))
+    report = evaluate.run(project)
+    assert statuses(report) == {"holdout": "fail", "power": "error", "floor": "error", "champion": "error"}
+    assert "not this model's" in checks(report)["holdout"].evidence

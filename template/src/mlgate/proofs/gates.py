@@ -20,6 +20,7 @@ from mlgate.gates.power import power_check
 from mlgate.judging import holdout
 from mlgate.judging.champion_rules import require_unseen
 from mlgate.judging.holdout import Holdout
+from mlgate.judging.own_scores import require_own_scores
 from mlgate.packing.release import ModelCard, Release, read_card, version_of
 from mlgate.project import Project
 from mlgate.proofs.proof import Proof
@@ -116,7 +117,7 @@ def _holdout(project: Project, card: ModelCard, scratch: Path) -> Proof:
         def run() -> Check:
             copy = _copy(project, scratch / name)
             write_atomic(copy.models / "holdout.parquet", encode(changed))
-            return _checked("holdout", lambda: holdout.read(copy, card) and "")
+            return _checked("holdout", lambda: require_own_scores(copy, card, holdout.read(copy, card)))
 
         return run
 
@@ -124,9 +125,13 @@ def _holdout(project: Project, card: ModelCard, scratch: Path) -> Proof:
     other = frame["target"][frame["target"] != last].iloc[0]
     flipped = frame["target"].copy()
     flipped.iloc[-1] = other
+    score = next(str(name) for name in frame.columns if str(name).startswith("score"))
+    made_up = frame[score].copy()
+    made_up.iloc[0] += 0.01
     bad = {
         "a target changed": read(frame.assign(target=flipped), "flipped"),
         "a row left out": read(frame.iloc[:-1], "short"),
+        "a score made up": read(frame.assign(**{score: made_up}), "made-up"),
         "another row in its place": read(frame.assign(row_hash=frame["row_hash"].to_numpy()[::-1]), "moved"),
     }
     return Proof(read(frame, "good"), bad)

@@ -68,6 +68,7 @@ def _judge(project: Project, report: Report) -> None:
     from mlgate.gates.metrics import find
     from mlgate.judging import holdout
     from mlgate.judging.measured import measure
+    from mlgate.judging.own_scores import require_own_scores
     from mlgate.packing.release import read_card
 
     metric = find(project.params.gates.metric, project.params.data.task)
@@ -75,12 +76,13 @@ def _judge(project: Project, report: Report) -> None:
         card = read_card(project.models)
         report.subject.data_digest, report.subject.model_digest = card.data_digest, card.digest
         rows = holdout.read(project, card)
+        require_own_scores(project, card, rows)
     except DataError as error:
         report.checks.append(_check("holdout", "fail", str(error), error.mend))
         for gate in ("power", "floor", "champion"):
             report.checks.append(_check(gate, "error", "not judged: the holdout can't be trusted"))
         return
-    evidence = f"{len(rows.y):,} rows, {card.holdout_digest[:19]}, as the data give them"
+    evidence = f"{len(rows.y):,} rows, {card.holdout_digest[:19]}, as the data and the model give them"
     report.checks.append(_check("holdout", "pass", evidence))
     known = measure(project, rows, report).get(metric.name)
     _gates(project, card, metric, rows, known, report)
