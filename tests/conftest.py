@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,10 @@ import pytest
 # The tests share the cores among themselves already: a thread pool per numerical library would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each child would compile two thousand modules anew
+# Each child would compile two thousand modules anew: bytecode is kept, in one place, away from what has a digest.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "tests"
+BYTECODE = Path(os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE)))
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 # What would lead a tool of a baked repository back to the one that runs the tests.
@@ -34,6 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in DEAR.keys() & getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(DEAR[name]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode_of_what_is_gone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No later run will have these paths."""
+    yield
+    shutil.rmtree(BYTECODE.joinpath(*tmp_path_factory.getbasetemp().parts[1:]), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

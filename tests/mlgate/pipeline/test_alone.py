@@ -34,7 +34,7 @@ def test_a_release_answers_its_golden_rows_with_mlflow_and_dvc_out_of_reach(pack
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "block"), str(source / "src")]),
-        "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(tmp_path / "bytecode"),
+        "PYTHONPYCACHEPREFIX": os.environ["PYTHONPYCACHEPREFIX"],
         "BENTOML_DO_NOT_TRACK": "1",
     }
     command = [sys.executable, "-m", "bentoml", "serve", str(source), "--host", "127.0.0.1", "--port", str(port)]
