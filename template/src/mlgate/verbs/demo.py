@@ -140,7 +140,13 @@ def _when_labels_are_in(project: Project) -> str:
 
 
 def _notes(report: Report | None) -> str:
-    return report.notes[0] if report and report.notes else (report.status if report else "done")
+    """The first note of a report, with digests short and without the approver's address."""
+    import re
+
+    if not report or not report.notes:
+        return report.status if report else "done"
+    short = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", report.notes[0])
+    return re.sub(r", by [^,]*<[^>]*>$", "", short)
 
 
 def _stop(project: Project) -> None:
