@@ -41,7 +41,7 @@ def test_pure_code_knows_no_file_system_no_process_and_no_platform() -> None:
     ("library", "allowed"),
     [
         ("mlflow", {"mlgate.training.tracking"}),
-        ("bentoml", {"mlgate.packing.bento", "mlgate.serving.runtime", "mlgate.serving.front", "model.service"}),
+        ("bentoml", {"mlgate.packing.bento", "mlgate.preload", "model.service"}),
     ],
 )
 def test_a_platform_is_imported_in_one_place(library: str, allowed: set[str]) -> None:
