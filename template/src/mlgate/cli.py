@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -12,6 +14,8 @@ from pathlib import Path
 import click
 
 from mlgate.errors import INFRASTRUCTURE, USAGE, MlgateError
+
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 # Threads that spin while they wait keep the processor from those that work: on two busy cores a fit took 7 times as
 # long.
@@ -94,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _interrupted() -> int:
     _say("interrupted: nothing was left half-written; run the same verb again")
-    return 130
+    return INTERRUPTED
 
 
 def _unforeseen() -> int:
@@ -116,4 +120,13 @@ def _say(message: str) -> None:
 
 
 def entry() -> None:
-    sys.exit(main())
+    """What a terminal starts: `main`, and an end that a late or second Ctrl-C cannot spoil."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from `mlgate.__main__`, for the time of the imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == INTERRUPTED:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)  # at once: threads may still wait for work, and Python would report the signal, not the code
+    sys.exit(code)
