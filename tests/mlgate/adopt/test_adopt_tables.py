@@ -220,6 +220,6 @@ def test_elec2_is_watched_where_it_is_constant_and_gated_with_power(project: Pat
     assert [column.name for column in found.by_part("constant")] == ["vicprice", "vicdemand", "transfer"]
     new, gates = prepared(project, found, time="timestamp", until="1997-04-07")
     settings = yaml.safe_load(new["params.yaml"])
-    assert (settings["monitor"]["window"], settings["monitor"]["clock"]) == ("2w", "events")
+    assert (settings["monitor"]["window"], settings["monitor"]["clock"]) == ("1w", "events")
     assert 0.6 < gates.floor < 0.85
     assert gates.weak == ""

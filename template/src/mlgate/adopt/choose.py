@@ -22,6 +22,10 @@ TREES_FROM = 2_000  # rows; with fewer a regularised linear model is the safer s
 WINDOWS = ("1h", "6h", "12h", "1d", "1w", "2w", "4w")
 WINDOW_ROWS = 500
 BLOCKS = 12  # windows that the reference should hold, to learn how they vary
+SCORE_BLOCKS = 9  # that the holdout should hold, as scores are known from there alone; eight are needed
+SCORED_ROWS = 200  # fewer in a window are not worth a reference for scores
+FEWEST_WINDOW_ROWS = 5
+HOUR = pd.Timedelta(hours=1)
 HOURS = {"h": 1, "d": 24, "w": 168}
 
 
@@ -36,6 +40,18 @@ class Gates:
     floor_words: str
     margin_words: str
     weak: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """The `monitor` section: `length` and `season` as durations, `min_rows` below which a window is silence."""
+
+    length: str
+    season: str | None
+    k: int
+    n: int
+    min_rows: int
+    words: str
 
 
 def is_trees(found: Findings) -> bool:
@@ -152,16 +168,24 @@ def _rounded(value: float, up: bool = False) -> float:
     return round((math.ceil(scaled - 1e-9) if up else round(scaled)) / 10.0**digits, max(digits, 0))
 
 
-def window(found: Findings) -> tuple[str, str | None, int, str]:
-    """`monitor.window`, `season`, `min_rows`, and why: about 500 rows a window, a dozen windows in the reference."""
+def window(found: Findings) -> Window:
+    """About 500 rows a window, a dozen windows in the reference, and enough in the holdout to know the scores by."""
     time = found.by_role("time")
     if time is None:
-        return "1d", None, 100, "there is no time column, so the clock decides"
-    times = found.rows[time.name]
-    hours = max((times.max() - times.min()) / pd.Timedelta(hours=1), 1.0)
-    rates = {name: len(times) / hours * int(name[:-1]) * HOURS[name[-1]] for name in WINDOWS}
-    fitting = [name for name in WINDOWS if hours >= BLOCKS * int(name[:-1]) * HOURS[name[-1]]] or [WINDOWS[0]]
+        rows = max(FEWEST_WINDOW_ROWS, min(100, len(found.rows) // 10))
+        return Window("1d", None, 1, 1, rows, "there is no time column: one window, the last day's answers")
+    times = found.rows[time.name].sort_values(ignore_index=True)
+    hours = max((times.iloc[-1] - times.iloc[0]) / HOUR, 1.0)
+    held = (times.iloc[-1] - times[int((1 - SHARES[0]) * (len(times) - 1))]) / HOUR
+    rates = {name: len(times) / hours * _hours(name) for name in WINDOWS}
+    fitting = [name for name in WINDOWS if hours >= BLOCKS * _hours(name)] or [WINDOWS[0]]
     name = next((name for name in fitting if rates[name] >= WINDOW_ROWS), fitting[-1])
-    length = int(name[:-1]) * HOURS[name[-1]]
+    scored = [name for name in fitting if held >= SCORE_BLOCKS * _hours(name) and rates[name] >= SCORED_ROWS]
+    name = min([name, *scored[-1:]], key=_hours)
+    length = _hours(name)
     season = "1w" if length <= 24 and hours >= 8 * 168 else "1d" if length < 24 and hours >= 8 * 24 else None
-    return name, season, max(20, int(rates[name] / 4)), f"about {rates[name]:,.0f} rows"
+    return Window(name, season, 2, 3, max(FEWEST_WINDOW_ROWS, int(rates[name] / 4)), f"about {rates[name]:,.0f} rows")
+
+
+def _hours(name: str) -> int:
+    return int(name[:-1]) * HOURS[name[-1]]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate.adopt.source import FileColumn
+from mlgate.adopt.source import FileColumn, Layout
 from mlgate.errors import DataError
 
 FLAGS = {"true": 1.0, "false": 0.0}
@@ -128,3 +128,16 @@ def _whole(cells: pd.Series[Any], made: pd.Series[Any]) -> pd.Series[Any]:
         return pd.Series([int(cell) for cell in cells], index=cells.index, dtype="int64")
     except (ValueError, OverflowError) as error:
         raise DataError(f"column {cells.name!r} has whole numbers beyond 64 bits", "store it as text") from error
+
+
+def decimal_mark(raw: pd.DataFrame, layout: Layout) -> str:
+    """`,` where some column is numbers only when commas are read as decimal marks."""
+    if layout.delimiter == ",":
+        return "."
+    for name in raw.columns:
+        cells = raw[name].dropna().head(1_000)
+        if pd.api.types.is_string_dtype(cells) and len(cells) and cells.astype("str").str.contains(",").any():
+            with_comma, with_point = numbers(cells, ","), numbers(cells, ".")
+            if with_comma.notna().all() and not with_point.notna().all():
+                return ","
+    return "."

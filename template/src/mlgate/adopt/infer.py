@@ -37,32 +37,45 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
         raise DataError(f"{path} has {len(raw)} rows; at least {FEW_ROWS} are needed", "give more rows")
     parts = chosen([str(name) for name in raw.columns], wishes)
     names = safe_names(map(str, raw.columns), parts["target"])
-    layout = replace(layout, decimal=_decimal(raw, layout))
+    layout = replace(layout, decimal=convert.decimal_mark(raw, layout))
     target, classes, task, notes = target_of(raw[parts["target"]], names[parts["target"]], layout, wishes)
     labelled = raw[raw[parts["target"]].notna()].reset_index(drop=True)
     if len(labelled) < FEW_ROWS:
         raise DataError(f"{path} has {len(labelled)} labelled rows; at least {FEW_ROWS} are needed", "give more rows")
     notes += _repeated(labelled, parts)
-    columns, left_out = [], dict.fromkeys(parts["drop"], "left out by --drop")
-    for source in (str(name) for name in raw.columns if name != parts["target"] and name not in left_out):
-        found = _column(labelled[source], source, names[source], layout.decimal, parts)
-        if isinstance(found, Column):
-            columns.append(found)
-        else:
-            left_out[source] = found
+    columns, left_out = _columns(labelled, names, layout, parts)
     rows = convert.typed(labelled, {c.name: c.file for c in [*columns, target]}, layout.decimal)
     if until is not None:
-        rows = rows[rows[names[parts["time"]]] < until].reset_index(drop=True)
-        if len(rows) < FEW_ROWS:
-            raise DataError(
-                f"{path} has {len(rows)} rows before {until}; at least {FEW_ROWS} are needed", "choose --until later"
-            )
+        rows = _before(rows, names[parts["time"]], until, path)
     columns = [_rejudged(_measured(column, rows[column.name])) for column in columns]
     renamed = [f"{old!r} is {new}" for old, new in names.items() if old != new and old not in left_out]
     if renamed:
         more = f" and {len(renamed) - 3} more" if len(renamed) > 3 else ""
         notes.append(f"names that are safe in code: {', '.join(renamed[:3])}{more} (COLUMNS in src/model/data.py)")
     return Findings(path, layout, task, target, tuple(columns), left_out, rows, classes, tuple(notes))
+
+
+def _columns(
+    labelled: pd.DataFrame, names: dict[str, str], layout: Layout, parts: dict[str, Any]
+) -> tuple[list[Column], dict[str, str]]:
+    """The columns besides the target, and why others are left out."""
+    columns, left_out = [], dict.fromkeys(parts["drop"], "left out by --drop")
+    for source in (str(name) for name in labelled.columns if name != parts["target"] and name not in left_out):
+        found = _column(labelled[source], source, names[source], layout.decimal, parts)
+        if isinstance(found, Column):
+            columns.append(found)
+        else:
+            left_out[source] = found
+    return columns, left_out
+
+
+def _before(rows: pd.DataFrame, time: str, until: datetime, path: str) -> pd.DataFrame:
+    rows = rows[rows[time] < until].reset_index(drop=True)
+    if len(rows) < FEW_ROWS:
+        raise DataError(
+            f"{path} has {len(rows)} rows before {until}; at least {FEW_ROWS} are needed", "choose --until later"
+        )
+    return rows
 
 
 def _repeated(labelled: pd.DataFrame, parts: dict[str, Any]) -> list[str]:
@@ -75,19 +88,6 @@ def _repeated(labelled: pd.DataFrame, parts: dict[str, Any]) -> list[str]:
         raise DataError(f"--id {key} is no identifier: {value!r} stands in several rows", "give no --id, or another")
     parts["identifier"], parts["cluster"] = None, key
     return [f"{key} repeats, so its rows depend on each other: it is the cluster, and no row has an identifier"]
-
-
-def _decimal(raw: pd.DataFrame, layout: Layout) -> str:
-    """`,` where some column is numbers only when commas are read as decimal marks."""
-    if layout.delimiter == ",":
-        return "."
-    for name in raw.columns:
-        cells = raw[name].dropna().head(1_000)
-        if pd.api.types.is_string_dtype(cells) and len(cells) and cells.astype("str").str.contains(",").any():
-            with_comma, with_point = convert.numbers(cells, ","), convert.numbers(cells, ".")
-            if with_comma.notna().all() and not with_point.notna().all():
-                return ","
-    return "."
 
 
 def _column(cells: pd.Series[Any], source: str, name: str, decimal: str, parts: dict[str, Any]) -> Column | str:

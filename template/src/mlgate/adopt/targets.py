@@ -57,24 +57,31 @@ def target_of(cells: pd.Series[Any], name: str, layout: Layout, wishes: Wishes) 
             f"the target {source!r} is {words.iloc[0]!r} in every row: one class only", "add rows of another class"
         )
     notes = [f"{len(cells) - len(present):,} rows have no target and are left out"] * (len(present) < len(cells))
-    numeric = not pd.api.types.is_bool_dtype(present) and convert.numbers(present, layout.decimal).notna()
-    values = convert.numbers(present, layout.decimal) if isinstance(numeric, pd.Series) and numeric.all() else None
+    numbers = None if pd.api.types.is_bool_dtype(present) else convert.numbers(present, layout.decimal)
+    values = numbers if numbers is not None and numbers.notna().all() else None
     if wishes.positive is not None and wishes.task == "regression":
         raise ConfigError("--positive with --task regression", "a regression has no classes; leave one of them out")
-    if _is_regression(values, words, source, wishes):
-        if isinstance(numeric, pd.Series) and numeric.mean() > 0.5:
-            convert.one(cells, FileColumn(source, "number"), layout.decimal)  # says which row is no finite number
-        elif values is None:
-            raise DataError(f"the target {source!r} holds {words.iloc[0]!r}: no number", "give --task classification")
-        return Column(name, source, "number", "target"), (), "regression", notes
+    if not _is_regression(values, words, source, wishes):
+        return _classes(name, source, words, values, wishes.positive, notes)
+    if numbers is not None and numbers.notna().mean() > 0.5:
+        convert.one(cells, FileColumn(source, "number"), layout.decimal)  # says which row is no finite number
+    elif values is None:
+        raise DataError(f"the target {source!r} holds {words.iloc[0]!r}: no number", "give --task classification")
+    return Column(name, source, "number", "target"), (), "regression", notes
+
+
+def _classes(
+    name: str, source: str, words: pd.Series[Any], values: pd.Series[Any] | None, positive: str | None, notes: list[str]
+) -> Target:
+    """The target of a classification; `values` are its numbers if every one is a number."""
     counts = words.value_counts()
     _require_classes(counts, source)
     whole = values is not None and bool((values % 1 == 0).all())
     column = Column(name, source, "integer" if whole else "text", "target")
     if len(counts) == 2:
-        pair, said = _pair(counts, source, wishes.positive)
+        pair, said = _pair(counts, source, positive)
         return column, tuple(map(int, pair)) if whole else pair, "binary", [*notes, said]
-    if wishes.positive is not None:
+    if positive is not None:
         raise ConfigError(f"--positive with {len(counts)} classes", "--positive is for two classes; leave it out")
     classes = tuple(sorted(map(int, counts.index))) if whole else tuple(sorted(map(str, counts.index)))
     return column, classes, "multiclass", notes

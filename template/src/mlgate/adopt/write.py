@@ -39,33 +39,14 @@ def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gate
     settled = gates or replace(
         PLACEHOLDER, metric={"regression": "mae", "multiclass": "accuracy"}.get(found.task, "roc_auc")
     )
-    held, held_words = choose.holdout(found)
-    window, season, window_rows, window_words = choose.window(found)
-    key, time, cluster = (found.by_role(role) for role in ("identifier", "time", "cluster"))
-    nulls = float(found.rows.isna().mean().max())
-    copies = float(found.rows.duplicated().mean())
-    flags = {found.task} | ({"until"} if wishes.until else set())
     return render(
         "params",
-        flags,
+        {found.task} | ({"until"} if wishes.until else set()),
         {
             "file": shown(found.path),
             **{name: quoted(getattr(params.project, name)) for name in ("name", "slug", "owner", "description")},
-            "task": found.task,
-            "target": quoted(found.target.name),
-            "positive": quoted(found.classes[1]) if found.task == "binary" else "",
-            "id": quoted(key.name if key else None),
-            "time": quoted(time.name if time else None),
-            "cluster": quoted(cluster.name) + " # its rows depend on each other"
-            if cluster
-            else "null               # rows are declared independent; `adopt --cluster COLUMN` says otherwise",
-            "path": quoted(path),
-            "until": quoted(wishes.until),
-            "min_rows": str(max(20, len(found.rows) // 2)),
-            "max_null_share": number(min(1.0, max(0.5, round(nulls + 0.1, 2)))),
-            "max_duplicate_share": number(min(1.0, round(2 * copies + 0.05, 2)) if copies else 0.0),
-            "holdout": held if isinstance(held, str) else number(held),
-            "holdout_words": held_words,
+            **_data_section(found, wishes, path),
+            **_quality_and_split(found),
             "model": "\n".join(f"  {name}: {number(value)}" for name, value in _model(found).items()),
             "metric": settled.metric,
             "metric_words": settled.metric_words,
@@ -73,15 +54,54 @@ def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gate
             "floor_words": settled.floor_words,
             "margin": number(settled.margin),
             "margin_words": settled.margin_words,
-            "window": window,
-            "window_words": window_words,
-            "season": season or "null                # windows are compared with all of the reference",
-            "window_rows": str(window_rows),
-            "clock": "events" if time else "wall",
-            "clock_words": "now is the newest event; write `wall` once the traffic is live" if time else "",
+            **_monitor_section(found),
             "serving": _mapping(params.serving.model_dump(mode="json", exclude_unset=True), "  "),
         },
-    ).replace("           # \n", "\n")
+    )
+
+
+def _data_section(found: Findings, wishes: Wishes, path: str) -> dict[str, str]:
+    key, time, cluster = (found.by_role(role) for role in ("identifier", "time", "cluster"))
+    return {
+        "task": found.task,
+        "target": quoted(found.target.name),
+        "positive": quoted(found.classes[1]) if found.task == "binary" else "",
+        "id": quoted(key.name if key else None),
+        "time": quoted(time.name if time else None),
+        "cluster": quoted(cluster.name) + " # its rows depend on each other"
+        if cluster
+        else "null               # rows are declared independent; `adopt --cluster COLUMN` says otherwise",
+        "path": quoted(path),
+        "until": quoted(wishes.until),
+    }
+
+
+def _quality_and_split(found: Findings) -> dict[str, str]:
+    held, held_words = choose.holdout(found)
+    nulls = float(found.rows.isna().mean().max())
+    copies = float(found.rows.duplicated().mean())
+    return {
+        "min_rows": str(max(20, len(found.rows) // 2)),
+        "max_null_share": number(min(1.0, max(0.5, round(nulls + 0.1, 2)))),
+        "max_duplicate_share": number(min(1.0, round(2 * copies + 0.05, 2)) if copies else 0.0),
+        "holdout": held if isinstance(held, str) else number(held),
+        "holdout_words": held_words,
+    }
+
+
+def _monitor_section(found: Findings) -> dict[str, str]:
+    window = choose.window(found)
+    newest = "event" if found.by_role("time") else "answer"
+    return {
+        "window": window.length,
+        "window_words": window.words,
+        "season": window.season or "null                # windows are compared with all of the reference",
+        "k": str(window.k),
+        "n": str(window.n),
+        "window_rows": str(window.min_rows),
+        "clock": "events",
+        "clock_words": f"now is the newest {newest}; write `wall` once the traffic is live, so that silence is heard",
+    }
 
 
 def _model(found: Findings) -> dict[str, Any]:

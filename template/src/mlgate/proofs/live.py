@@ -105,10 +105,12 @@ def _moved(traffic: Traffic) -> Proof:
 
 def _scores(traffic: Traffic) -> Proof:
     frame = traffic.frame
-    span = frame.max().max() - frame.min().min()
-    bad = {"scores turned round": traffic.judged("prediction-drift", frame.min().min() + frame.max().max() - frame)}
+    low, high = frame.min().min(), frame.max().max()
     if "score" in frame:
-        bad["scores moved up"] = traffic.judged("prediction-drift", frame + span)
+        said = {"scores moved up": frame + (high - low), "every score the highest": frame.assign(score=high)}
+    else:  # one score a class
+        said = {"scores turned round": low + high - frame}
+    bad = {label: traffic.judged("prediction-drift", scores) for label, scores in said.items()}
     return Proof(traffic.judged("prediction-drift", frame), bad, _unless(traffic))
 
 

@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 def strength(feature: pd.Series[Any], y: npt.NDArray[Any], task: Task) -> float:
     """AUC (mean of one-against-rest for many classes) or R² of the target's mean in each bin of the feature.
 
+    A number's R² is at least that of the ranks: with few rows a bin's mean is a poor copy even of the target itself.
+
     The means come from every other row, the value from the rows between, so that a feature that merely names rows
     does not look strong. Missing values are a bin of their own; categories are bins.
 
@@ -34,7 +36,7 @@ def strength(feature: pd.Series[Any], y: npt.NDArray[Any], task: Task) -> float:
     learn, judge = order[::2], order[1::2]
     bins = _bins(feature)
     if task == "regression":
-        return _r2(y[judge], _means(bins, y, learn)[bins[judge]])
+        return max(_r2(y[judge], _means(bins, y, learn)[bins[judge]]), _rank_r2(feature, y))
     values = [1] if task == "binary" else np.unique(y)
     if task == "binary" and pd.api.types.is_numeric_dtype(feature.dtype):
         found = _auc(y == 1, feature.fillna(feature.median()).to_numpy(dtype=np.float64, na_value=0.0))
@@ -73,3 +75,12 @@ def _auc(positive: npt.NDArray[np.bool_], score: Floats) -> float:
 def _r2(y: Floats, predicted: Floats) -> float:
     spread = float(((y - y.mean()) ** 2).sum())
     return 0.0 if spread == 0.0 else max(0.0, 1.0 - float(((y - predicted) ** 2).sum()) / spread)
+
+
+def _rank_r2(feature: pd.Series[Any], y: Floats) -> float:
+    """Squared rank correlation of a number with the target; 0 for what has no order or no spread."""
+    if not pd.api.types.is_numeric_dtype(feature.dtype):
+        return 0.0
+    values = pd.Series(feature.to_numpy(dtype=np.float64, na_value=np.nan)).rank()
+    found = values.fillna(values.median()).corr(pd.Series(y).rank()) if values.nunique() > 1 else 0.0
+    return float(found**2) if np.isfinite(found) else 0.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlgate.report import Report
 
 
-@click.command(epilog="Example:  uv run mlgate adopt churn.csv --target churned --time signed_up --id customer_id")
+@click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--target", required=True, metavar="COLUMN", help="What is to be predicted.")
 @click.option("--time", metavar="COLUMN", help="When the row happened; splits and windows follow it.")
@@ -34,6 +34,9 @@ def command(file: str, key: str | None, force: bool, drop: tuple[str, ...], **sa
 
     Columns, task and features are found and said; src/model, params.yaml, tests, the README's section and the data card
     are written as readable code, and the data version is taken. Everything that it leaves out is named.
+
+    \b
+    Example:  uv run mlgate adopt churn.csv --target churned --time signed_up --id customer_id
     """
     from mlgate.adopt.columns import Wishes
     from mlgate.project import Project
