@@ -116,10 +116,17 @@ def run(
     environ: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     check: bool = True,
+    apart: bool = False,
 ) -> str:
-    """Run a command to its end and return its standard output; InfraError carries its last words."""
+    """Run a command to its end and return its standard output; InfraError carries its last words.
+
+    With `apart` it is in a process group of its own, so that a terminal's Ctrl-C reaches us and not the command.
+    """
+    group = 0 if apart else None
     try:
-        done = subprocess.run(list(command), cwd=folder, env=environ, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(
+            list(command), cwd=folder, env=environ, input=stdin, capture_output=True, check=False, process_group=group
+        )
     except FileNotFoundError as error:
         raise InfraError(f"{command[0]} is not installed", f"install {command[0]}, then run `mlgate doctor`") from error
     if check and done.returncode != 0:

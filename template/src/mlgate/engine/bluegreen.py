@@ -15,12 +15,12 @@ import psutil
 
 from mlgate.engine import replica as copies
 from mlgate.engine.records import Launch, Replica, Serving, State, Upstream, birth
+from mlgate.engine.shield import open_to_ctrl_c, shielded
 from mlgate.errors import InfraError
 from mlgate.project import Project
 from mlgate.report import Check
 
-SWITCH_SECONDS = 60.0
-PROXY_STOP_SECONDS = 30.0
+SWITCH_SECONDS, PROXY_STOP_SECONDS = 60.0, 30.0
 Examine = Callable[[str], list[Check]]
 
 
@@ -81,13 +81,14 @@ def release(project: Project, environment: str, launch: Launch, examine: Examine
         If the release does not get ready, or the port is taken; the former still serves then, too.
     """
     state = state_of(project, environment)
-    with state.alone():
+    with shielded(), state.alone():
         listener = _listener(project, environment, state)
         try:
             copy = copies.start(launch, project.environ())
             try:
-                copies.wait_ready(copy)
-                checks = examine(copy.url)
+                with open_to_ctrl_c():
+                    copies.wait_ready(copy)
+                    checks = examine(copy.url)
                 if any(check.status != "pass" for check in checks):
                     copies.stop(copy)
                     return checks
@@ -109,7 +110,7 @@ def resume(project: Project, environment: str, launch: Launch, examine: Examine)
     if now and now.healthy and now.image == launch.image and now.port == port_of(project, environment):
         return []
     if now is None:
-        with state.alone():
+        with shielded(), state.alone():
             copy = next((r for r in state.replicas() if r.alive and r.image == launch.image), None)
             if copy and state.proxy() is None and _answers(copy):
                 with _bind(environment, port_of(project, environment)) as listener:
@@ -124,7 +125,7 @@ def stop(project: Project, environment: str) -> bool:
     state = state_of(project, environment)
     if not state.folder.exists():
         return False
-    with state.alone():
+    with shielded(), state.alone():
         proxy, left = state.proxy(), [copy for copy in state.replicas() if copy.alive]
         if proxy:
             copies.stop(proxy, PROXY_STOP_SECONDS)
@@ -152,8 +153,7 @@ def _listener(project: Project, environment: str, state: State) -> socket.socket
 
 def _hand_over(project: Project, environment: str, state: State, listener: socket.socket | None, copy: Replica) -> None:
     """Start the proxy if there is none, wait until it sends its requests to `copy` and the former is gone."""
-    log, started = state.folder / "logs" / "proxy.log", 0
-    deadline = time.monotonic() + SWITCH_SECONDS
+    log, started, deadline = state.folder / "logs" / "proxy.log", 0, time.monotonic() + SWITCH_SECONDS
     while time.monotonic() < deadline and not (started and birth(started) is None):
         proxy = state.proxy()
         if proxy and proxy.replica and proxy.replica.pid == copy.pid and not proxy.draining:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mlgate.engine.shield import open_to_ctrl_c
 from mlgate.errors import InfraError
 from mlgate.files import write_atomic
 
@@ -132,7 +133,8 @@ class State:
                     if time.monotonic() > deadline:
                         message = f"another mlgate has been changing {self.folder.name} for {LOCK_SECONDS:.0f} s"
                         raise InfraError(message, "wait for it, then run this again") from None
-                    time.sleep(0.05)
+                    with open_to_ctrl_c():
+                        time.sleep(0.05)
             yield
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlgate import engine
+from mlgate.engine.shield import shielded
 from mlgate.errors import DataError, InfraError, MlgateError
 from mlgate.ledger import Ledger, Overtaken
 from mlgate.packing.release import Release, check_release, read_release
@@ -98,6 +99,13 @@ def roll_out(project: Project, env: str, release: Release, commit: Callable[[], 
     """
     bundle = bundle_of(project, release)
     engine.check_port(project, env)
+    with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
+        return _rolled_out(project, env, release, bundle, commit, report)
+
+
+def _rolled_out(
+    project: Project, env: str, release: Release, bundle: Path, commit: Callable[[], str], report: Report
+) -> bool:
     ledger = Ledger(project)
     before = ledger.head(env)
     after = commit()

@@ -136,7 +136,8 @@ class Branch:
 
     def _raw(self, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
         environ = {key: value for key, value in os.environ.items() if key not in INHERITED} | IDENTITY
-        return run(["git", *arguments], self.folder, environ=environ | {"LC_ALL": "C"}, stdin=stdin, check=check)
+        environ["LC_ALL"] = "C"
+        return run(["git", *arguments], self.folder, environ=environ, stdin=stdin, check=check, apart=True)
 
 
 def _trailers(text: str) -> Iterator[tuple[str, str]]:
