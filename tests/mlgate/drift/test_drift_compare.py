@@ -69,6 +69,18 @@ def test_missing_and_novelty_are_shares_and_their_tails_are_fishers_exact_test()
     assert p["novelty"] == pytest.approx(stats.fisher_exact([[5, 45], [0, 100]], "greater").pvalue)
 
 
+def test_values_that_a_small_reference_has_only_once_make_a_new_one_no_surprise() -> None:
+    """Years of age in two samples of one population: a value that the first happens to lack says nothing."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(RUNS):
+        a, b = (np.round(rng.normal(50, 14, size)) for size in (206, 236))
+        cells = cut(pd.Series(a))
+        found.append(p_values("number", counts(cells, a), counts(cells, b))[ASPECTS.index("novelty")])
+    assert np.mean(np.array(found) < 0.01) < 0.02
+    other = counts(cells, np.full(236, 120.0))
+    assert p_values("number", counts(cells, a), other)[ASPECTS.index("novelty")] < 1e-9
+
+
 def test_a_few_rows_that_move_to_the_end_show_in_the_tails() -> None:
     values = np.random.default_rng(2).uniform(size=20_000)
     cells = cut(pd.Series(values))

@@ -47,20 +47,24 @@ def effects(kind: Kind, reference: Ints, current: Ints) -> Floats:
 
 
 def p_values(kind: Kind, reference: Ints, current: Ints) -> Floats:
-    """P-values of `current` (width,) against `reference` (width,), as in ASPECTS, were the rows independent."""
+    """P-values of `current` (width,) against `reference` (width,), as in ASPECTS, were the rows independent.
+
+    Novelty is set against the values that the reference has exactly once: about as many rows bring a new one by chance
+    (Good 1953, "The population frequencies of species", equation 9).
+    """
     a, b = reference[:-2].astype(float), current[:-2].astype(float)
     if a.sum() == 0 or b.sum() == 0:
         distribution = 1.0
     else:
         distribution = _chi_square(a, b) if kind == "category" else _anderson_darling(a, b)
     n, m = int(current.sum()), int(reference.sum())
-    novel = int(_novel(reference, current))
+    novel, once = int(_novel(reference, current)), int((reference[:-2] == 1).sum())
     missing = _more(int(current[-1]), n, int(reference[-1]), m)
     tails = 1.0
     if kind != "category" and a.sum():
         ends = [(int(b[tail].sum()), int(b.sum()), int(a[tail].sum()), int(a.sum())) for tail in _tails(a / a.sum())]
         tails = min(1.0, 2 * min(_more(*end) for end in ends))
-    return np.array([distribution, missing, _more(novel, n, 0, m), tails])
+    return np.array([distribution, missing, _more(novel, n, once, m), tails])
 
 
 def discoveries(p: Floats, rate: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
