@@ -54,6 +54,8 @@ def recording(project: Project, verb: str) -> Iterator[Report]:
     """Collect the checks of one verb, write `reports/<verb>.json` and show it, also when the verb stops early."""
     report = Report(verb=verb, subject=project.subject())
     try:
+        if verb != "doctor":  # which goes on to tell what else is wrong
+            _ = project.params  # no verb works by half of an invalid params.yaml
         yield report
     except MlgateError as error:
         report.checks.append(Check(id=verb, title=verb, status="error", evidence=str(error), mend=error.mend))

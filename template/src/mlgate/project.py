@@ -131,5 +131,7 @@ def run(
         raise InfraError(f"{command[0]} is not installed", f"install {command[0]}, then run `mlgate doctor`") from error
     if check and done.returncode != 0:
         words = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()[-5:]
-        raise InfraError(f"`{' '.join(command[:3])}` failed: {' / '.join(words) or done.returncode}")
+        said = " / ".join(words) or str(done.returncode)
+        mend = "run `git init` and commit first" if "not a git repository" in said else "run `mlgate doctor`"
+        raise InfraError(f"`{' '.join(command[:3])}` failed: {said}", mend)
     return done.stdout.decode("utf-8", "surrogateescape")

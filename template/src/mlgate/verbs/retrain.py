@@ -37,8 +37,10 @@ def run(project: Project, until: str | None = None) -> Report:
     """Retrain at the checked-out commit and leave the branch `mlgate/retrain` if the gates pass."""
     from mlgate.console import recording, working
     from mlgate.report import Check
+    from mlgate.verbs.ingest import parse_until
     from mlgate.worktree import worktree
 
+    parse_until(until)
     if not project.commit:
         raise ConfigError("there is no commit to retrain", "commit your work first")
     with recording(project, "retrain") as report, worktree(project, "retrain") as copy:

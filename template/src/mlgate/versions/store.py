@@ -26,7 +26,7 @@ def record(project: Project, *stages: str) -> None:
     if os.environ.get("DVC_STAGE"):
         return
     refuse_symlinks(project)
-    _dvc(project, "commit", "--quiet", "--force", *stages)
+    _dvc(project, "commit", "--force", *stages)  # not --quiet, which also keeps the reason of a failure
 
 
 def recorded(project: Project, stage: str, path: Path) -> bool:
