@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 BAKED = "{{cookiecutter.project_slug}}"
-LINKS = {"template/.github/actions": "actions", BAKED: "template"}  # in this order: the second copies the first
+LINKS = {"template/.github/actions": "actions", "template/docs": "docs", BAKED: "template"}  # the last copies the others
 PRODUCED = ("data/raw.parquet", "data/split.json", "dvc.lock")  # kept in a project's Git, never in the template
 
 

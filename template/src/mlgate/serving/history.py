@@ -153,6 +153,7 @@ class History:
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds raw rows; SQLite gives its side files the same rights
         connection = sqlite3.connect(path, timeout=OPENING, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
