@@ -14,7 +14,7 @@ demo: ## the whole loop, told step by step; KEEP=1 leaves the service up
 	@$(RUN) python tools/demo.py $(if $(KEEP),--keep) $(ARGS)
 
 test: ## every test; ARGS goes to pytest (ARGS="-k bake")
-	@$(RUN) python tools/timed.py test pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(RUN) python tools/timed.py test pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## style, types, secrets, schemas: the pre-commit hooks on every file
 	@$(RUN) pre-commit run --all-files $(ARGS)

@@ -24,19 +24,8 @@ TEMPLATE = Path(__file__).resolve().parent.parent
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MLGATE_STATE", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
 GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
-# A test that takes one of these runs on the worker that made it, so that none is made twice.
-DEAR = {"trained": "pipeline", "server": "server", "installed": "installed"}
-
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something dear, under `pytest -n 2 --dist loadgroup`."""
-    for item in items:
-        for name in DEAR.keys() & getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(DEAR[name]))
 
 
 @pytest.fixture(scope="session", autouse=True)

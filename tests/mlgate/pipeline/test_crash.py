@@ -20,16 +20,30 @@ from mlgate.folder import recover, replacement
 from mlgate.packing.release import check_release, read_card
 
 Call = Callable[..., tuple[int, str]]
+Process = subprocess.Popen[bytes]
 
 
-def start(folder: Path, environ: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
+HELD = """
+import sys, time
+from mlgate.cli import main
+from mlgate.training import modelfile
+save = modelfile.save
+def held(*arguments):
+    save(*arguments)
+    time.sleep(600)
+modelfile.save = held
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(folder: Path, environ: dict[str, str], *words: str, by: tuple[str, ...] = ("-m", "mlgate")) -> Process:
     env = environ | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "mlgate", *words]
+    command = [sys.executable, *by, *words]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=folder, env=env, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-def end_when(process: subprocess.Popen[bytes], sign: int, seen: Callable[[], bool]) -> None:
+def end_when(process: Process, sign: int, seen: Callable[[], bool]) -> None:
     """Send `sign` to the process and its children as soon as `seen`, which a verb's own files make true."""
     limit = time.monotonic() + 120
     while not seen() and process.poll() is None and time.monotonic() < limit:
@@ -46,7 +60,8 @@ def test_case_18_train_ended_while_it_writes_leaves_the_former_model(
     former = read_card(project / "models")
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("max_iter: 20", "max_iter: 22"))
-    end_when(start(project, environ, "train"), sign, lambda: any(project.glob(".models.new.*/*")))
+    running = start(project, environ, "train", by=("-c", HELD))  # it stays between the first file and the last
+    end_when(running, sign, lambda: any(project.glob(".models.new.*/*")))
     assert read_card(project / "models").digest == former.digest
     assert call(project, "train")[0] == 0
     assert read_card(project / "models").digest != former.digest
