@@ -26,7 +26,7 @@ def command(until: str | None) -> int:
 
     \b
     Example:  uv run mlgate retrain --until 2026-06-01
-              git merge --ff-only mlgate/retrain
+              git merge --ff-only mlgate/retrain && dvc checkout
     """
     from mlgate.project import Project
 
@@ -119,4 +119,6 @@ def _branch(project: Project, copy: Project, report: Report) -> None:
     old = project.git("rev-parse", "--verify", "-q", f"refs/heads/{BRANCH}", check=False)
     project.git("update-ref", f"refs/heads/{BRANCH}", copy.commit, old or "0" * 40)
     report.artifacts.append("reports/retrain.md")
-    report.notes.append(f"Branch {BRANCH} is ready: `git merge --ff-only {BRANCH}`, or open a pull request from it.")
+    report.notes.append(
+        f"Branch {BRANCH} is ready: `git merge --ff-only {BRANCH}` and `dvc checkout`, or open a pull request from it."
+    )
