@@ -41,6 +41,7 @@ class Story:
     console: Console
     checks: list[Check] = field(default_factory=list)
     context: ForkServerContext = field(default_factory=warm.begin)
+    under_way: list[Step] = field(default_factory=list)
 
     def tell(
         self,
@@ -61,7 +62,9 @@ class Story:
 
     def begin(self, title: str, command: Sequence[str]) -> Step:
         """Start a step whose line is told later, by `finish`."""
-        return Step(title, command, time.monotonic(), self._start(command))
+        step = Step(title, command, time.monotonic(), self._start(command))
+        self.under_way.append(step)
+        return step
 
     def finish(
         self, step: Step, verdict: Callable[[Report | None], str], look: str, expected: int = 0
@@ -69,6 +72,7 @@ class Story:
         """Wait for a step and print its line; InfraError as `tell`."""
         with self.console.status(f"{len(self.checks) + 1:2d} {step.title}: {' '.join(step.command)}"):
             code, printed = step.wait()
+        self.under_way.remove(step)
         seconds = time.monotonic() - step.started
         if code != expected:
             words = " / ".join(printed.strip().splitlines()[-6:])
@@ -83,6 +87,11 @@ class Story:
         check = Check(id=name, title=step.title, status="pass", observed=round(seconds, 2), unit="s", evidence=sentence)
         self.checks.append(check)
         return report
+
+    def settle(self) -> None:
+        """Wait for what an early end left under way: a verb that got the same Ctrl-C clears up after itself."""
+        while self.under_way:
+            self.under_way.pop().wait()
 
     def _start(self, command: Sequence[str]) -> Callable[[], tuple[int, str]]:
         root, environ = self.project.root, self.project.environ()

@@ -34,6 +34,7 @@ def command(keep: bool) -> int:
 def run(project: Project, keep: bool = False) -> Report:
     """Run the loop; whatever happens, the services are stopped afterwards unless `keep`."""
     from mlgate.console import stdout
+    from mlgate.engine.shield import shielded
     from mlgate.report import Report
     from mlgate.story import Story
 
@@ -51,10 +52,12 @@ def run(project: Project, keep: bool = False) -> Report:
         if keep:
             story.console.print("Left running: `uv run mlgate status` shows where, `mlgate serve --env E --stop` ends.")
     finally:
-        report.checks = story.checks
-        report.close().write(project.reports / "demo.json")
-        if not keep:
-            _stop(project)
+        with shielded():
+            story.settle()
+            if not keep and (stopped := _stop(project)):
+                story.console.print(f"Stopped: {' and '.join(stopped)}.")
+            report.checks = story.checks
+            report.close().write(project.reports / "demo.json")
     story.console.print(f"The whole loop in {report.seconds:.0f} s. Look around: git log --oneline --all --graph")
     return report
 
@@ -149,9 +152,8 @@ def _notes(report: Report | None) -> str:
     return re.sub(r", by [^,]*<[^>]*>$", "", short)
 
 
-def _stop(project: Project) -> None:
-    from mlgate.engine import running, stop
+def _stop(project: Project) -> list[str]:
+    """Stop what runs, a copy that never got its proxy included; which environments that were."""
+    from mlgate.engine import stop
 
-    for environment in project.params.serving.ports:
-        if running(project, environment):
-            stop(project, environment)
+    return [environment for environment in project.params.serving.ports if stop(project, environment)]
