@@ -393,7 +393,8 @@ NOTHING_YET = {
 
 @pytest.mark.parametrize("words", NOTHING_YET, ids=" ".join)
 def test_a_call_that_makes_no_sense_is_refused_with_what_would(project, call, words):
-    subprocess.run(["git", "branch", "-qD", "env/staging"], cwd=project, check=True)
+    for environment in ("staging", "production"):
+        subprocess.run(["git", "update-ref", "-d", f"refs/heads/env/{environment}"], cwd=project, check=True)
     refused(call, project, words, *NOTHING_YET[words])
 
 
