@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlgate.replay.wire import scores_in
@@ -17,7 +18,8 @@ def test_the_same_rows_score_the_same_offline_and_through_the_service(service: A
     half = len(rows) // 2
     one_by_one = [answer for i in range(half) for answer in service.ask(rows.iloc[[i]])]
     answers = one_by_one + service.ask(rows.iloc[half:])
-    assert (scores_in({"predictions": answers}, service.runtime.card.classes) == offline).all()
+    online = scores_in({"predictions": answers}, service.runtime.card.classes)
+    np.testing.assert_allclose(online, offline, rtol=1e-9, atol=1e-12)  # sums of a linear model depend on the batch
 
 
 def test_a_row_sent_again_gets_the_same_answer(service: Any) -> None:
