@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 BAKED = "{{cookiecutter.project_slug}}"
-LINKS = {"template/.github/actions": "actions", "template/docs": "docs", BAKED: "template"}  # the last copies the others
+# in this order: the last copies the others
+LINKS = {"template/.github/actions": "actions", "template/docs": "docs", BAKED: "template"}
 PRODUCED = ("data/raw.parquet", "data/split.json", "dvc.lock")  # kept in a project's Git, never in the template
 
 
