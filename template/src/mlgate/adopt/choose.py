@@ -147,7 +147,7 @@ def _weakness(found: Findings, trial: Trial, gain: float, error: float) -> str:
     have = trial.holdout_scarcest if found.task == "binary" else trial.holdout_rows
     if have < few:
         what = "rows of the rarer class" if found.task == "binary" else "rows"
-        return f"the holdout has {have} {what}, a verdict needs {few}: `validate` is red (holdout-size) until there are"
+        return f"the holdout has {have} {what}, a verdict needs {few}: too few, `validate` is red (holdout-size)"
     if found.by_role("cluster") and trial.holdout_clusters < FEWEST["clusters"]:
         return (
             f"the holdout has {trial.holdout_clusters} clusters, a verdict needs {FEWEST['clusters']}: too few to gate"
