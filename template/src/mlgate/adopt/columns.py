@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from mlgate.adopt.source import FileColumn, Kind, Layout
+from mlgate.adopt.layout import FileColumn, Kind, Layout
 from mlgate.params import Task
 
 if TYPE_CHECKING:

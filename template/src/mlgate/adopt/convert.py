@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate.adopt.source import FileColumn, Layout
+from mlgate.adopt.layout import FileColumn, Layout
 from mlgate.errors import DataError
 
 FLAGS = {"true": 1.0, "false": 0.0}

@@ -10,9 +10,9 @@ import pandas as pd
 
 from mlgate.adopt import convert, personal
 from mlgate.adopt.columns import Column, Findings, Wishes
+from mlgate.adopt.layout import FileColumn, Kind, Layout
 from mlgate.adopt.names import safe_names
 from mlgate.adopt.roles import chosen
-from mlgate.adopt.source import FileColumn, Kind, Layout
 from mlgate.adopt.targets import target_of
 from mlgate.errors import DataError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlgate.adopt.source import MAX_BYTES, too_large
+from mlgate.adopt.layout import MAX_BYTES, too_large
 from mlgate.errors import DataError
 from mlgate.params import QualitySection
 

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mlgate.adopt.source import Layout
+from mlgate.adopt.layout import Layout
 from mlgate.errors import DataError
 from mlgate.params import QualitySection
 

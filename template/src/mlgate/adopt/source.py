@@ -8,36 +8,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
+from mlgate.adopt.layout import MAX_BYTES, FileColumn, Layout, too_large
 from mlgate.errors import ConfigError, DataError, InfraError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Kind = Literal["number", "integer", "flag", "text", "moment"]
-MAX_BYTES = 1 << 30  # of a decoded table
-MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "?", "<NA>", "NaT")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the text of a CSV file is laid out; a Parquet file needs none of it."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    decimal: str = "."
-
-
-@dataclass(frozen=True)
-class FileColumn:
-    """A column of the file: its name there, what its values are, and how a moment is written."""
-
-    name: str
-    kind: Kind
-    format: str = ""
 
 
 def read(path: str, layout: Layout, columns: Mapping[str, FileColumn], optional: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -136,7 +114,3 @@ def _copy(stream: BinaryIO, target: BinaryIO, path: str) -> None:
         if given > MAX_BYTES:
             raise too_large(path)
         target.write(block)
-
-
-def too_large(path: object) -> DataError:
-    return DataError(f"{path} holds more than {MAX_BYTES >> 20:,} MiB when decoded", "take a sample of its rows")

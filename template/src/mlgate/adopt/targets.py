@@ -8,7 +8,8 @@ import pandas as pd
 
 from mlgate.adopt import convert
 from mlgate.adopt.columns import Column, Wishes
-from mlgate.adopt.source import FileColumn, Layout, suggest
+from mlgate.adopt.layout import FileColumn, Layout
+from mlgate.adopt.source import suggest
 from mlgate.errors import ConfigError, DataError
 from mlgate.params import Task
 

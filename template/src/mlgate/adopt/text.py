@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlgate.adopt.layout import MAX_BYTES, MISSING, Layout, too_large
 from mlgate.adopt.sniff import guess, open_bytes
-from mlgate.adopt.source import MAX_BYTES, MISSING, Layout, too_large
 from mlgate.errors import DataError
 from mlgate.params import QualitySection
 

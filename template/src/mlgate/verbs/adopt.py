@@ -81,6 +81,7 @@ def run(project: Project, file: str, wishes: Wishes, *, force: bool = False) -> 
 
 def _understood(file: str, wishes: Wishes) -> Findings:
     from mlgate.adopt import leaks, sniff, source
+    from mlgate.adopt.layout import Layout
     from mlgate.adopt.infer import infer
     from mlgate.verbs.ingest import parse_until
 
@@ -89,7 +90,7 @@ def _understood(file: str, wishes: Wishes) -> Findings:
         raise ConfigError("--until without --time", "name the column that says when a row happened")
     with source.local(file) as path:
         source.require_file(path)
-        layout = source.Layout() if sniff.is_parquet(path) else sniff.layout(path)
+        layout = Layout() if sniff.is_parquet(path) else sniff.layout(path)
         found = infer(source.table(path, layout), file, layout, wishes, until)
     found = found.without(leaks.leaks(found))
     if not any(column.part not in ("", "constant") for column in found.columns):
