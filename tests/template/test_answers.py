@@ -40,7 +40,8 @@ def test_every_combination_of_answers_bakes_and_leaves_no_tag(bake, tmp_path, ru
 
 
 def test_a_file_that_no_answer_changes_is_copied_byte_for_byte(baked, run, rendered, template) -> None:
-    listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard", "template", "actions"], template).stdout
+    folders = ["template", "actions", "docs"]
+    listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard", *folders], template).stdout
     names = {name.removeprefix("template/") for name in listed.strip("\0").split("\0") if (template / name).is_file()}
     expected = {f".github/{name}" if name.startswith("actions/") else name for name in names}
     found = set(files(run, baked))
