@@ -81,8 +81,8 @@ def run(project: Project, file: str, wishes: Wishes, *, force: bool = False) -> 
 
 def _understood(file: str, wishes: Wishes) -> Findings:
     from mlgate.adopt import leaks, sniff, source
-    from mlgate.adopt.layout import Layout
     from mlgate.adopt.infer import infer
+    from mlgate.adopt.layout import Layout
     from mlgate.verbs.ingest import parse_until
 
     until = parse_until(wishes.until)
