@@ -20,6 +20,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlga
 BYTECODE = Path(os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE)))
 
 TEMPLATE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TEMPLATE / "tools"))
 # What would lead a tool of a baked repository back to the one that runs the tests.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MLGATE_STATE", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
 GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
@@ -53,6 +54,14 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "1",
         "PYTHONUTF8": "1",
     }
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """`program("cosign")`: the path of a program of tools/go.mod, built the first time (minutes)."""
+    from programs import program
+
+    return lambda name: str(program(name))
 
 
 @pytest.fixture(scope="session")

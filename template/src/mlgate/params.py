@@ -111,6 +111,9 @@ class MonitorSection(Section):
     clock: Literal["wall", "events"] = Field(
         default="wall", description="`events`: now is the newest event (simulated or replayed traffic)"
     )
+    source: str | None = Field(
+        default=None, description="folder or URL of the prediction log; null: the environment's own on this machine"
+    )
 
     @model_validator(mode="after")
     def _k_of_n(self) -> MonitorSection:
@@ -133,6 +136,28 @@ class ServingSection(Section):
         return self
 
 
+class ImageSection(Section):
+    """What the serving image is built on, and where it is pushed."""
+
+    base: str = Field(
+        default="", pattern=r"^$|^[^\s@]+@sha256:[0-9a-f]{64}$", description="NAME@sha256:…: a base image by digest"
+    )
+    repository: str = Field(default="", pattern=r"^[^\s@]*$", description="REGISTRY/NAME that images are pushed to")
+
+
+class DeploySection(Section):
+    """How a release gets from the ledger into an environment, and what it has to show before."""
+
+    engine: Literal["process", "container", "kubernetes", "none"] = Field(
+        default="process", description="what runs a release; `none`: something else watches the branches"
+    )
+    soak: Duration | None = Field(default=None, description="a release is this long in staging before it is promoted")
+    verify: Literal["none", "key", "github"] = Field(
+        default="none", description="whose signature an image needs: of `deploy.key`, or of this repository's workflow"
+    )
+    key: str = Field(default="deploy/cosign.pub", description="the public key of `deploy.verify: key`")
+
+
 class Params(Section):
     project: ProjectSection
     data: DataSection
@@ -142,6 +167,8 @@ class Params(Section):
     gates: GatesSection
     monitor: MonitorSection
     serving: ServingSection
+    image: ImageSection = ImageSection()
+    deploy: DeploySection = DeploySection()
 
     @classmethod
     def read(cls, path: Path) -> Params:

@@ -35,7 +35,7 @@ def sources(found: Findings, params: Params) -> dict[str, str]:
 
 
 def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gates: choose.Gates | None) -> str:
-    """`params.yaml`, with project and serving as they were; without `gates`, provisional ones that only parse."""
+    """`params.yaml`, with project, serving, image and deploy as they were; without `gates`, provisional ones that only parse."""
     settled = gates or replace(
         PLACEHOLDER, metric={"regression": "mae", "multiclass": "accuracy"}.get(found.task, "roc_auc")
     )
@@ -56,6 +56,7 @@ def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gate
             "margin_words": settled.margin_words,
             **_monitor_section(found),
             "serving": _mapping(params.serving.model_dump(mode="json", exclude_unset=True), "  "),
+            **{name: _mapping(getattr(params, name).model_dump(mode="json"), "  ") for name in ("image", "deploy")},
         },
     )
 

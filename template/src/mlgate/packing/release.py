@@ -59,6 +59,9 @@ class Release(_Record):
     model: str
     version: str = Field(pattern=r"^[0-9a-f]{12}$", description="the first 12 hex digits of the model's digest")
     image: str = Field(pattern=SHA256, description="digest of the Bento's files")
+    container: str = Field(
+        default="", pattern=r"^$|^[^\s@]+@sha256:[0-9a-f]{64}$", description="the OCI image of this Bento, by digest"
+    )
     source_commit: str = Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")
     data_digest: str = Field(pattern=SHA256)
     model_digest: str = Field(pattern=SHA256)
