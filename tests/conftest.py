@@ -57,10 +57,26 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def program() -> Callable[[str], str]:
+def needs() -> Callable[..., None]:
+    """`needs("dockerd")`: skips where a program of the system is missing; CI has them all, and there it is an error."""
+
+    def _needs(*names: str) -> None:
+        missing = [name for name in names if not shutil.which(name)]
+        if missing and os.environ.get("MLGATE_TEST_EVERYTHING"):
+            pytest.fail(f"not installed: {', '.join(missing)}; .ci/run installs what tests need")
+        if missing:
+            pytest.skip(f"not installed: {', '.join(missing)}")
+
+    return _needs
+
+
+@pytest.fixture(scope="session")
+def program(needs: Callable[..., None]) -> Callable[[str], str]:
     """`program("cosign")`: the path of a program of tools/go.mod, built the first time (minutes)."""
     from programs import program
 
+    if not shutil.which("uvx"):
+        needs("go")
     return lambda name: str(program(name))
 
 
