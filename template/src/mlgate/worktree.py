@@ -12,23 +12,35 @@ from mlgate.project import Project, run
 
 
 @contextmanager
-def worktree(project: Project, name: str) -> Iterator[Project]:
-    """The commit that is checked out, as a project of its own that shares DVC's cache and this machine's state.
+def worktree(project: Project, name: str, commit: str = "HEAD") -> Iterator[Project]:
+    """A commit as a project of its own that shares DVC's cache and this machine's state.
 
     Whatever a killed run left behind under the same name is removed first.
+
+    Raises
+    ------
+    InfraError
+        If the repository does not have the commit, as in a shallow clone.
     """
     folder = project.state / "worktrees" / name
     _remove(project, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        project.git("worktree", "add", "--quiet", "--detach", str(folder), "HEAD")
+        project.git("worktree", "add", "--quiet", "--detach", str(folder), commit)
         copy = Project(folder)
-        cache = project.root / ".dvc" / "cache"
+        cache = _cache(project)
         dvc = [sys.executable, "-m", "dvc", "cache", "dir", "--local", str(cache)]
         run(dvc, folder, environ=environ(project, copy))
         yield copy
     finally:
         _remove(project, folder)
+
+
+def _cache(project: Project) -> Path:
+    """DVC's cache of the project; that of the original where the project is itself a second checkout."""
+    common = Path(project.git("rev-parse", "--git-common-dir"))
+    original = (project.root / common).resolve().parent
+    return (original if (original / ".dvc").is_dir() else project.root) / ".dvc" / "cache"
 
 
 def environ(project: Project, copy: Project) -> dict[str, str]:

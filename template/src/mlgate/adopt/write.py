@@ -35,7 +35,7 @@ def sources(found: Findings, params: Params) -> dict[str, str]:
 
 
 def params_yaml(found: Findings, params: Params, wishes: Wishes, path: str, gates: choose.Gates | None) -> str:
-    """`params.yaml`, with project, serving, image and deploy as they were; without `gates`, provisional ones that only parse."""
+    """`params.yaml`; project, serving, image, deploy stay as they were. Without `gates`, those that only parse."""
     settled = gates or replace(
         PLACEHOLDER, metric={"regression": "mae", "multiclass": "accuracy"}.get(found.task, "roc_auc")
     )

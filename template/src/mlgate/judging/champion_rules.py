@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlgate.errors import DataError
-from mlgate.judging.champion_scores import bundle_of
+from mlgate.judging import champion_bundle
 from mlgate.judging.holdout import Holdout
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release
@@ -60,4 +60,4 @@ def require_unseen(project: Project, card: ModelCard, champion: Release, rows: H
 
 
 def _params_of(project: Project, champion: Release) -> Params:
-    return Params.read(bundle_of(project, champion) / "params.yaml")
+    return Params.read(champion_bundle.find(project, champion) / "params.yaml")

@@ -6,12 +6,9 @@ the rows are today's. Its files are compared with the digest in the ledger befor
 
 from __future__ import annotations
 
-import filecmp
 import io
 import json
 import os
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,9 +19,10 @@ import pandas as pd
 
 from mlgate.errors import DataError, InfraError
 from mlgate.files import digest
+from mlgate.judging import champion_bundle
 from mlgate.judging.holdout import Holdout, scores_of
 from mlgate.ledger import Ledger
-from mlgate.packing.release import ModelCard, Release, image_digest
+from mlgate.packing.release import ModelCard, Release
 from mlgate.project import Project, bytecode, run
 
 Array = npt.NDArray[Any]
@@ -79,24 +77,8 @@ def _stored(content: bytes | None, rows: Holdout) -> Array:
     return np.asarray(scores_of(frame, "the champion")[place])
 
 
-def bundle_of(project: Project, champion: Release) -> Path:
-    """The champion's `src/` on this machine, byte for byte what was released."""
-    folder = project.state / "releases" / champion.hex
-    if not (folder / "src" / "model").is_dir():
-        raise InfraError(
-            f"the holdout changed, and the champion {champion.version} is not on this machine to score it",
-            f"rebuild it: check out {champion.source_commit[:12]}, run `mlgate package`, and come back",
-        )
-    if image_digest(folder) != champion.image:
-        raise InfraError(
-            f"the files in {folder} are not the champion's that the ledger names",
-            f"remove that folder, check out {champion.source_commit[:12]}, and run `mlgate package`",
-        )
-    return folder / "src"
-
-
 def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
-    bundle = bundle_of(project, champion)
+    bundle = champion_bundle.find(project, champion)
     artifacts = bundle / "artifacts"
     model = next((path for path in sorted(artifacts.glob("model.*")) if path.suffix in (".skops", ".joblib")), None)
     if model is None or digest(model) != champion.model_digest:
@@ -115,7 +97,7 @@ def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
         environ |= {"PYTHONPATH": str(bundle), "PYTHONSAFEPATH": "1"} | bytecode(project.state)
         try:
             run(
-                [_python(project, bundle), "-c", SCRIPT],
+                [champion_bundle.python(project, bundle), "-c", SCRIPT],
                 Path(scratch),
                 environ=environ,
                 stdin=json.dumps(said).encode(),
@@ -127,28 +109,3 @@ def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
             ) from error
         scores = np.load(out, allow_pickle=False)
     return np.asarray(scores)
-
-
-def _python(project: Project, bundle: Path) -> str:
-    """An interpreter with the champion's packages: this one where both locks are equal, else one made by uv."""
-    lock, ours = bundle / "uv.lock", project.root / "uv.lock"
-    if lock.is_file() and ours.is_file() and filecmp.cmp(lock, ours, shallow=False):
-        return sys.executable
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if uv is None or not lock.is_file():
-        raise InfraError(
-            "the champion's packages differ from today's, and uv is not here to install them", "install uv"
-        )
-    folder = project.state / "champions" / digest(lock).removeprefix("sha256:")[:16]
-    environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(folder)}
-    wanted = [
-        "sync",
-        "--quiet",
-        "--locked",
-        "--no-dev",
-        "--no-install-project",
-        "--project",
-        str(bundle),
-    ]
-    run([uv, *wanted], bundle, environ=environ)
-    return str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")

@@ -26,14 +26,19 @@ GOLDEN_ROWS = 20
 FILES = ("params.yaml", "pyproject.toml", "uv.lock")
 
 
-def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) -> None:
-    """Fill `folder` with the service's files; only what the commit holds, and the model that was judged."""
+def copy_code(project: Project, folder: Path) -> None:
+    """Fill `folder` with the code, parameters and lock that a release runs; only files that Git knows."""
     for name in FILES:
         shutil.copyfile(project.root / name, folder / name)
     for name in filter(None, project.git("ls-files", "-z", "--", "src/model", "src/mlgate").split("\0")):
         target = folder / Path(name).relative_to("src")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(project.root / name, target)
+
+
+def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) -> None:
+    """Fill `folder` with the service's files; only what the commit holds, and the model that was judged."""
+    copy_code(project, folder)
     artifacts = folder / "artifacts"
     artifacts.mkdir()
     for name in (card.file, "model.json", "profile.json", "holdout.parquet"):
