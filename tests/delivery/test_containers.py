@@ -1,0 +1,36 @@
+"""The engine, the registry and the base image that other tests build on are there, and are what they say."""
+
+from __future__ import annotations
+
+import containers
+import httpx
+
+
+def test_the_base_image_is_pulled_by_digest_and_runs_python(docker_say, base_image: str) -> None:
+    docker_say("pull", "-q", base_image)
+    said = docker_say("run", "--rm", "--network", "none", base_image, "python3", "-c", "import ssl, sqlite3; print(7)")
+    assert said == "7"
+
+
+def test_a_base_image_has_the_same_digest_each_time_it_is_pushed(crane: str, registry: str, base_image: str) -> None:
+    again = containers.push_base(crane, f"{registry}/again")
+    assert again.rpartition("@")[2] == base_image.rpartition("@")[2]
+
+
+def test_a_published_port_answers_on_loopback(docker_say, base_image: str) -> None:
+    port = containers.free_port()
+    serve = ["python3", "-m", "http.server", "8000"]
+    name = docker_say("run", "-d", "--rm", "-p", f"127.0.0.1:{port}:8000", base_image, *serve)
+    try:
+        transport = httpx.HTTPTransport(retries=5)
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            for _ in range(50):
+                try:
+                    assert client.get(f"http://127.0.0.1:{port}/").status_code == 200
+                    break
+                except httpx.ReadError:
+                    continue
+            else:
+                raise AssertionError(docker_say("logs", name))
+    finally:
+        docker_say("rm", "-f", name)
