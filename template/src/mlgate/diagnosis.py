@@ -121,13 +121,13 @@ def _state(project: Project) -> str:
 
 def _ports(project: Project) -> str:
     """The ports of the environments are free, or ours."""
-    from mlgate.engine import running
+    from mlgate.engine import engine_of
 
     taken = []
     for environment, port in project.params.serving.ports.items():
         with socket.socket() as probe:
             free = probe.connect_ex(("127.0.0.1", port)) != 0
-        if not free and not running(project, environment):
+        if not free and not engine_of(project).running(environment):
             taken.append(f"{port} ({environment})")
     if taken:
         raise ConfigError(f"in use by another program: {', '.join(taken)}", "change serving.ports in params.yaml")

@@ -20,14 +20,15 @@ class Project:
     """A repository of this template: the folder that holds `params.yaml`."""
 
     root: Path
+    chosen_engine: str | None = None
 
     @classmethod
-    def find(cls, start: Path | None = None) -> Project:
+    def find(cls, start: Path | None = None, engine: str | None = None) -> Project:
         """The nearest project from `start` (the current folder) upward; ConfigError where there is none."""
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / "params.yaml").is_file() and (folder / "src" / "model").is_dir():
-                return cls(folder)
+                return cls(folder, engine)
         raise ConfigError(f"no mlgate repository in {here} or above it", "cd into the repository first")
 
     @functools.cached_property
@@ -41,6 +42,11 @@ class Project:
                     f'in {self.root.parent}: make in-place ARGS="VERB"',
                 ) from None
             raise
+
+    @property
+    def engine(self) -> str:
+        """What runs releases in this call: as the caller chose, else `MLGATE_ENGINE`, else `deploy.engine`."""
+        return self.chosen_engine or os.environ.get("MLGATE_ENGINE") or self.params.deploy.engine
 
     @property
     def raw(self) -> Path:

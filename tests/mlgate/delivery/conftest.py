@@ -10,7 +10,7 @@ import psutil
 import pytest
 from toy_repository import PARAMS, PRODUCTION, STAGING, git, processes_of
 
-from mlgate import engine
+from mlgate.engine import bluegreen as engine
 from mlgate.project import Project
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from toy_repository import OTHER, PRODUCTION, STAGING, make_release, processes_of, toy_examination, toy_launch
 
-from mlgate import engine
+from mlgate.engine import bluegreen as engine
 from mlgate.engine.bluegreen import state_of
 from mlgate.errors import InfraError
 from mlgate.project import Project

@@ -14,9 +14,11 @@ import httpx
 import pytest
 from toy_repository import PRODUCTION, STAGING, git, launch_toy, processes_of, toy_release
 
-from mlgate import engine
 from mlgate.cli import main
+from mlgate.engine import bluegreen as engine
 from mlgate.engine import replica
+from mlgate.engine.replica import launch_bento
+from mlgate.engine.smoke import smoke
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release
 from mlgate.project import Project
@@ -27,7 +29,7 @@ from mlgate.report import Report
 def here(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The project as current folder; its releases are toys."""
     monkeypatch.chdir(served.root)
-    monkeypatch.setattr("mlgate.engine.launch_bento", launch_toy)
+    monkeypatch.setattr("mlgate.engine.processes.launch_bento", launch_toy)
     monkeypatch.setattr("mlgate.engine.rollout.mirrored", lambda project, release: "no MLflow here")
     return served
 
@@ -243,7 +245,7 @@ def test_case_18_kill_of_a_deploy_after_its_commit_converges_when_run_again(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("mlgate.engine.resume", die)
+        patch.setattr("mlgate.engine.bluegreen.resume", die)
         patch.setattr("mlgate.engine.rollout._revert", lambda *_: "")  # SIGKILL gives no chance to revert
         with pytest.raises(Killed):
             main(["deploy", "--env", "staging"])
@@ -294,10 +296,10 @@ def test_bentoml_itself_is_started_served_and_stopped(served: Project, monkeypat
     (stage / "service.py").write_text(SERVICE.replace("VERSION", version))
     golden = {"rows": [{"x": 1}, {"x": 7}], "scores": [0.1, 0.7]}
     (stage / "src" / "artifacts" / "golden.json").write_text(json.dumps(golden))
-    launch = engine.launch_bento(stage, "sha256:" + "0" * 64, version, "staging", served.environment_state("staging"))
+    launch = launch_bento(stage, "sha256:" + "0" * 64, version, "staging", served.environment_state("staging"))
     files = sorted(path for path in stage.rglob("*"))
     checks = engine.release(
-        served, "staging", launch, lambda url: engine.smoke(url, stage / "src" / "artifacts" / "golden.json", version)
+        served, "staging", launch, lambda url: smoke(url, stage / "src" / "artifacts" / "golden.json", version)
     )
     assert {check.id: check.status for check in checks} == {"version": "pass", "golden": "pass", "contract": "pass"}
     assert serving(STAGING) == version
@@ -330,7 +332,7 @@ def test_bytecode_of_a_release_is_kept_away_from_it_unless_the_caller_chose_a_pl
     folder = project.environment_state("staging")
 
     def place() -> str:
-        return engine.launch_bento(project.root, "", "", "staging", folder).environ["PYTHONPYCACHEPREFIX"]
+        return launch_bento(project.root, "", "", "staging", folder).environ["PYTHONPYCACHEPREFIX"]
 
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     assert place() == str(project.state / "bytecode")

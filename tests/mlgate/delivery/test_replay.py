@@ -30,7 +30,7 @@ def live(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     (served.root / "params.yaml").write_text(yaml.safe_dump(content))
     project = Project(served.root)
     monkeypatch.chdir(project.root)
-    monkeypatch.setattr("mlgate.engine.launch_bento", launch_toy)
+    monkeypatch.setattr("mlgate.engine.processes.launch_bento", launch_toy)
     from model.data import load
 
     project.raw.parent.mkdir()

@@ -1,7 +1,6 @@
-"""The engine that runs releases as processes on this machine; other engines would offer the same few functions."""
+"""What runs releases: processes or containers on this machine, a cluster, or nothing of ours; all behind `Engine`."""
 
-from mlgate.engine.bluegreen import Running, check_port, port_of, release, resume, running, stop
-from mlgate.engine.replica import launch_bento
-from mlgate.engine.smoke import smoke
+from mlgate.engine.choice import ENGINES, engine_of
+from mlgate.engine.interface import Engine, Running
 
-__all__ = ["Running", "check_port", "launch_bento", "port_of", "release", "resume", "running", "smoke", "stop"]
+__all__ = ["ENGINES", "Engine", "Running", "engine_of"]

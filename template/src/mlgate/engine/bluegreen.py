@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from mlgate.engine import replica as copies
+from mlgate.engine.interface import Running
 from mlgate.engine.records import Launch, Replica, Serving, State, Upstream, birth
 from mlgate.engine.shield import open_to_ctrl_c, shielded
 from mlgate.errors import InfraError
@@ -22,23 +23,6 @@ from mlgate.report import Check
 
 SWITCH_SECONDS, PROXY_STOP_SECONDS = 60.0, 30.0
 Examine = Callable[[str], list[Check]]
-
-
-@dataclass(frozen=True)
-class Running:
-    """What runs in an environment; `version` is empty while nothing answers."""
-
-    url: str
-    pid: int
-    port: int
-    healthy: bool
-    version: str = ""
-    image: str = ""
-    replica_pid: int = 0
-    replica_port: int = 0
-    since: float = 0.0
-    restarts: int = 0
-    problem: str = ""
 
 
 def state_of(project: Project, environment: str) -> State:
@@ -51,12 +35,12 @@ def running(project: Project, environment: str) -> Running | None:
     if proxy is None:
         return None
     replica = proxy.replica
-    found = Running(proxy.url, proxy.pid, proxy.port, False, restarts=proxy.restarts, problem=proxy.problem)
+    found = Running(proxy.url, False, restarts=proxy.restarts, problem=proxy.problem, pid=proxy.pid, port=proxy.port)
     if replica is None or not replica.alive:
         return found
-    return Running(
-        proxy.url, proxy.pid, proxy.port, _answers(proxy), replica.version, replica.image, replica.pid, replica.port,
-        replica.started, proxy.restarts, proxy.problem,
+    return dataclasses.replace(
+        found, healthy=_answers(proxy), version=replica.version, image=replica.image, where=f"pid {replica.pid}",
+        since=replica.started, replica_pid=replica.pid, replica_port=replica.port,
     )  # fmt: skip
 
 

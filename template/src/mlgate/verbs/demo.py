@@ -154,6 +154,6 @@ def _notes(report: Report | None) -> str:
 
 def _stop(project: Project) -> list[str]:
     """Stop what runs, a copy that never got its proxy included; which environments that were."""
-    from mlgate.engine import stop
+    from mlgate.engine import engine_of
 
-    return [environment for environment in project.params.serving.ports if stop(project, environment)]
+    return [environment for environment in project.params.serving.ports if engine_of(project).stop(environment)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlgate.engine import ENGINES
 from mlgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where to.")
 @click.option("--release", "wanted", metavar="DIGEST", help="Its digest or version, or the start of one; else HEAD's.")
 @click.option("--dry-run", is_flag=True, help="Show what would change in the ledger; change nothing.")
-def command(environment: str, wanted: str | None, dry_run: bool) -> int:
+@click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
+def command(environment: str, wanted: str | None, dry_run: bool, engine: str | None) -> int:
     """Commit a release to an environment and start it: the former one serves until the new one has proven itself.
 
     The files are compared with their digest first. A release that does not start or fails its smoke test never takes
@@ -28,13 +30,14 @@ def command(environment: str, wanted: str | None, dry_run: bool) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(), environment, wanted, dry_run).exit_code
+    return run(Project.find(engine=engine), environment, wanted, dry_run).exit_code
 
 
 def run(project: Project, environment: str, wanted: str | None = None, dry_run: bool = False) -> Report:
     """Deploy the newest release of the checked-out commit, or the one `wanted` names."""
     from mlgate.console import recording, working
-    from mlgate.engine.rollout import bundle_of, ledger_files, packaged, person, roll_out
+    from mlgate.engine.bundles import bundle_of, ledger_files, packaged
+    from mlgate.engine.rollout import person, roll_out, told
     from mlgate.ledger import Ledger
 
     if environment == "production":
@@ -59,6 +62,5 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
                 report,
             )
         if done:
-            port = project.params.serving.ports["staging"]
-            report.notes.insert(0, f"{environment} serves {release.version} at http://127.0.0.1:{port}")
+            report.notes.insert(0, told(environment, release, report))
     return report

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlgate.engine import ENGINES
 from mlgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
-def command(approved_by: str | None) -> int:
+@click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
+def command(approved_by: str | None, engine: str | None) -> int:
     """Copy the staging release to production: nothing is rebuilt, and the ledger keeps who approved.
 
     Refused unless staging serves it in good health. MLflow's alias `champion` follows the ledger.
@@ -27,13 +29,13 @@ def command(approved_by: str | None) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(), approved_by).exit_code
+    return run(Project.find(engine=engine), approved_by).exit_code
 
 
 def run(project: Project, approved_by: str | None = None) -> Report:
     """Promote the release that the staging ledger names."""
     from mlgate.console import recording, working
-    from mlgate.engine.rollout import mirrored, person, roll_out
+    from mlgate.engine.rollout import mirrored, person, roll_out, told
     from mlgate.ledger import Ledger
 
     with recording(project, "promote") as report:
@@ -58,20 +60,22 @@ def run(project: Project, approved_by: str | None = None) -> Report:
                 report,
             )
         if done:
-            port = project.params.serving.ports["production"]
-            report.notes.insert(0, f"production serves {release.version} at http://127.0.0.1:{port}, by {approver}")
+            report.notes.insert(0, f"{told('production', release, report)}, by {approver}")
             report.notes.append(mirrored(project, release))
     return report
 
 
 def _proven(project: Project, ledger: Ledger) -> Release:
-    """The release that staging's ledger names and staging serves in good health."""
-    from mlgate import engine
+    """The release that staging's ledger names and, where the engine can tell, staging serves in good health."""
+    from mlgate.engine import engine_of
 
     release = ledger.read("staging")
     if release is None:
         raise DataError("there is nothing in staging to promote", "run `mlgate deploy --env staging`")
-    now = engine.running(project, "staging")
+    engine = engine_of(project)
+    if not engine.connected:
+        return release
+    now = engine.running("staging")
     if now is None or not now.healthy:
         raise DataError("staging is not in good health", "see `mlgate status`; `mlgate serve --env staging` starts it")
     if now.image != release.image:

@@ -49,15 +49,15 @@ def run(
     labels: Path | None = None,
 ) -> Report:
     """Send the next traffic to `environment` and report rows, errors, speed and the live metric."""
-    from mlgate import engine
     from mlgate.console import recording, working
+    from mlgate.engine import engine_of
     from mlgate.replay import traffic
 
     if path and (days or drifts):
         raise ConfigError("--file sends what is in the file: --days and --drift have no say", "give one or the other")
     drift = [traffic.parse_drift(text) for text in drifts]
     with recording(project, "replay") as report:
-        now = engine.running(project, environment)
+        now = engine_of(project).running(environment)
         if now is None:
             raise InfraError(f"{environment} does not run on this machine", f"run `mlgate serve --env {environment}`")
         position = traffic.Position.of(project, environment)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mlgate.engine import ENGINES
 from mlgate.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 @click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where.")
 @click.option("--to", metavar="VERSION|COMMIT", help="Which earlier release; by default the one before.")
 @click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
-def command(environment: str, to: str | None, approved_by: str | None) -> int:
+@click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
+def command(environment: str, to: str | None, approved_by: str | None, engine: str | None) -> int:
     """Return an environment to an earlier release: verified, started beside the present one, then switched.
 
     A second rollback undoes the first; `--to` goes further back.
@@ -28,7 +30,7 @@ def command(environment: str, to: str | None, approved_by: str | None) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(), environment, to, approved_by).exit_code
+    return run(Project.find(engine=engine), environment, to, approved_by).exit_code
 
 
 def run(project: Project, environment: str, to: str | None = None, approved_by: str | None = None) -> Report:
