@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
+import os
 import pickle
 import sys
 import types
@@ -72,6 +74,16 @@ def test_a_model_comes_back_as_it_was_and_the_same_model_gives_the_same_bytes(tm
     assert modelfile.save(fitted(), again).read_bytes() == content
 
 
+def test_boosted_trees_that_know_categories_come_back_as_they_were(tmp_path: Path, declare: types.ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(0, 5, 200), rng.normal(size=200)]).astype(float)
+    trees = HistGradientBoostingClassifier(max_iter=5, random_state=0, categorical_features=[0])
+    trees.fit(rows, rows[:, 0] > rows[:, 1])
+    path = modelfile.save(trees, tmp_path)
+    loaded = modelfile.load(path, digest(path.read_bytes()))
+    assert np.array_equal(loaded.predict_proba(rows), trees.predict_proba(rows))
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_case_5_a_pickle_in_the_models_place_is_refused_by_its_first_bytes(
     tmp_path: Path, declare: types.ModuleType, protocol: int
@@ -104,6 +116,11 @@ def test_case_6_a_type_outside_the_allow_list_is_refused_and_named(tmp_path: Pat
     with pytest.raises(DataError, match=r"allow-list: numpy\.testing"):
         modelfile.save(make_pipeline(FunctionTransformer(np.testing.assert_array_equal)), tmp_path)
     assert not (tmp_path / "model.skops").exists()
+
+
+def test_case_6_a_partial_is_judged_by_the_function_that_it_holds(tmp_path: Path, declare: types.ModuleType) -> None:
+    with pytest.raises(DataError, match=r"allow-list: \w+\.system$"):
+        modelfile.save(make_pipeline(FunctionTransformer(functools.partial(os.system))), tmp_path)
 
 
 def test_case_6_metadata_that_claims_trust_does_not_extend_the_list(tmp_path: Path, content: bytes) -> None:

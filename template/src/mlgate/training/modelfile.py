@@ -19,10 +19,13 @@ from typing import Any, Literal
 from mlgate.errors import DataError
 
 # Types that scikit-learn's own estimators hold and skops doesn't know; each was read and runs no code when loaded.
+# A partial is judged with what it holds: one of `os.system` is refused for `os.system`.
 ALLOWED = (
+    "functools.partial",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",  # boosted trees keep it in a partial where they have categories
 )
 MAX_BYTES, MAX_MEMBERS = 2 << 30, 100_000
 ZIP, SCHEMA = b"PK\x03\x04", "schema.json"
