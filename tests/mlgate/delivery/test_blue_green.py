@@ -150,14 +150,65 @@ def test_a_replica_killed_by_pid_is_started_again(served: Project) -> None:
     assert version_that_answers() == A.version
 
 
-def test_while_nothing_answers_the_proxy_says_so_in_json(served: Project) -> None:
-    deploy(served, "a")
-    running = engine.running(served, "staging")
+def kill(project: Project) -> None:
+    """As the kernel does it when memory is out."""
+    running = engine.running(project, "staging")
     assert running is not None
     os.kill(running.replica_pid, signal.SIGKILL)
-    answer = httpx.post(f"{URL}/predict", json={"rows": []})
-    assert answer.status_code in (502, 503)
-    assert set(answer.json()) == {"error", "detail"}
+
+
+def test_case_30_a_killed_replica_fails_no_prediction_under_load(served: Project) -> None:
+    deploy(served, "a")
+    with Load(8) as load:
+        for restarts in range(1, 4):
+            kill(served)
+            wait_for(
+                lambda n=restarts: (now := engine.running(served, "staging")) and now.healthy and now.restarts == n
+            )
+            time.sleep(0.2)
+    assert load.problems == []
+    assert sum(load.answers.values()) > 100
+
+
+def test_a_request_under_way_in_a_killed_replica_is_asked_once_more_where_that_is_safe(served: Project) -> None:
+    deploy(served, "a")
+    got: dict[str, int] = {}
+
+    def ask(method: str, path: str, content: bytes) -> None:
+        got[f"{method} {path}"] = httpx.request(
+            method, f"{URL}{path}?seconds=1", content=content, timeout=20
+        ).status_code
+
+    row = b'{"rows": [{"id": 1, "x": 3}]}'
+    asked = [("GET", "/slow", b""), ("POST", "/predict", row), ("POST", "/slow", row)]
+    asking = [threading.Thread(target=ask, args=words) for words in asked]
+    for thread in asking:
+        thread.start()
+    time.sleep(0.5)
+    kill(served)
+    for thread in asking:
+        thread.join()
+    assert got == {"GET /slow": 200, "POST /predict": 200, "POST /slow": 502}
+
+
+def test_a_request_that_kills_is_asked_twice_and_no_more(served: Project) -> None:
+    deploy(served, "a")
+    answer = httpx.post(f"{URL}/predict", json={"rows": [{"id": 1, "x": "die"}]}, timeout=30)
+    assert (answer.status_code, set(answer.json())) == (502, {"error", "detail"})
+    assert len((served.environment_state("staging") / "died").read_text().split()) == 2
+
+
+def test_nobody_waits_for_a_release_that_cannot_start_again(served: Project) -> None:
+    deploy(served, "a")
+    (served.environment_state("staging") / "broken").touch()
+    kill(served)
+    started = time.monotonic()
+    answer = httpx.post(f"{URL}/predict", json={"rows": []}, timeout=30)
+    assert (answer.status_code, set(answer.json())) == (503, {"error", "detail"})
+    assert answer.headers["retry-after"]
+    assert time.monotonic() - started < 15
+    (served.environment_state("staging") / "broken").unlink()
+    wait_for(lambda: httpx.get(f"{URL}/readyz").status_code == 200)
 
 
 def test_after_kill_9_of_the_proxy_status_is_right_and_resume_keeps_the_living_copy(served: Project) -> None:

@@ -27,6 +27,12 @@ async def predict(request: Request) -> Response:
     rows = (await request.json())["rows"]
     if rows and "transaction_id" in rows[0]:
         return await payments(rows)
+    if "seconds" in request.query_params:
+        await asyncio.sleep(float(request.query_params["seconds"]))
+    if any(row.get("x") == "die" for row in rows):
+        with (Path(os.environ["MLGATE_ENVIRONMENT_STATE"]) / "died").open("a") as stream:
+            stream.write("again ")
+        os._exit(1)
     if any("x" not in row for row in rows):
         status = 500 if fault == "crashes-on-nonsense" else 400
         return JSONResponse({"error": "unknown column", "detail": []}, status)
@@ -72,8 +78,12 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-if fault == "dies-at-start":
+if fault == "dies-at-start" or Path(os.environ["MLGATE_ENVIRONMENT_STATE"], "broken").exists():
     sys.exit("RuntimeError: the model cannot be read")
-routes = [Route("/readyz", ready), Route("/predict", predict, methods=["POST"]), Route("/slow", slow)]
+routes = [
+    Route("/readyz", ready),
+    Route("/predict", predict, methods=["POST"]),
+    Route("/slow", slow, methods=["GET", "POST"]),
+]
 routes += [Route("/stream", stream), Route("/echo", echo, methods=["GET", "POST", "PUT", "HEAD", "DELETE"])]
 uvicorn.run(Starlette(routes=routes), host="127.0.0.1", port=port, log_level="warning")

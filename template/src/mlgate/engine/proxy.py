@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from mlgate.engine.body import Body
 from mlgate.engine.records import Replica
 
 # A connection's own business (RFC 9110, 7.6.1), never forwarded; Expect is answered here.
@@ -19,6 +21,8 @@ HOP_BY_HOP = {
 }  # fmt: skip
 IDLE_SECONDS = 2  # less than the five after which uvicorn closes an idle connection: we never write into a closed one
 ANSWER_SECONDS = 120
+HOLD_SECONDS = 30.0  # that a request waits while the release's copy is being started again
+HELD_MOST = 1_000  # requests that wait at once
 log = logging.getLogger("mlgate.proxy")
 
 
@@ -32,9 +36,16 @@ class Target:
 
 @dataclass
 class Forwarder:
-    """Sends each request to the current target; a switch changes only where the next one goes."""
+    """Sends each request to the current target; a switch changes only where the next one goes.
+
+    A copy that dies fails nobody: what it had not begun to answer is sent once more to the copy after it, where that
+    is safe (GET, HEAD, and POST /predict, in which a row counts once however often it is sent), and requests wait up
+    to `patience` seconds for that copy.
+    """
 
     target: Target | None = None
+    patience: float = HOLD_SECONDS
+    held: int = 0
     _session: aiohttp.ClientSession | None = field(default=None, repr=False)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -43,20 +54,20 @@ class Forwarder:
             return refusal(400, "the request target is not a path")
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        for _ in range(2):  # a refused connection means that no byte was sent: it may be tried at the next target
-            target = self.target
-            if target is None:
-                return refusal(503, "no release is running", retry=2)
+        body, since, again = Body(request.content) if request.body_exists else None, time.monotonic(), True
+        while target := await self._target(since):
             target.inflight += 1
             try:
-                return await self._forward(request, target)
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.1)
+                return await self._forward(request, body, target)
+            except aiohttp.ClientConnectorError:  # no byte was sent
+                await asyncio.sleep(0.05)
             except TimeoutError:
                 return refusal(504, f"the release did not answer within {ANSWER_SECONDS} s")
             except aiohttp.ClientError as error:
                 log.warning("no answer from release %s: %r", target.replica.version, error)
-                return refusal(502, "the release broke off")
+                if not (again and repeatable(request) and (body is None or body.whole)):
+                    return refusal(502, "the release broke off")
+                again = False
             finally:
                 target.inflight -= 1
         return refusal(503, "the release does not answer; it is being restarted", retry=2)
@@ -65,19 +76,32 @@ class Forwarder:
         if self._session:
             await self._session.close()
 
-    async def _forward(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    async def _target(self, since: float) -> Target | None:
+        """Where to send a request that came at `since`; waits while the copy is gone, None when that takes too long."""
+        if self.target and time.monotonic() < since + HOLD_SECONDS:
+            return self.target
+        if self.held >= HELD_MOST:
+            return None
+        self.held += 1
+        try:
+            while not self.target and time.monotonic() < since + self.patience:
+                await asyncio.sleep(0.02)
+        finally:
+            self.held -= 1
+        return self.target if time.monotonic() < since + HOLD_SECONDS else None
+
+    async def _forward(self, request: web.BaseRequest, body: Body | None, target: Target) -> web.StreamResponse:
+        """The answer of `target`, passed on. An aiohttp.ClientError says that the client was told nothing yet."""
         dropped = HOP_BY_HOP | {name.strip().lower() for name in request.headers.get("Connection", "").split(",")}
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
-        body = request.content if request.body_exists else None
         async with self._client().request(
-            request.method, URL(f"{target.replica.url}{request.raw_path}", encoded=True), headers=headers, data=body,
-            allow_redirects=False,
+            request.method, URL(f"{target.replica.url}{request.raw_path}", encoded=True), headers=headers,
+            data=body.parts() if body else None, allow_redirects=False,
         ) as answer:  # fmt: skip
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             for name, value in answer.headers.items():
                 if name.lower() not in HOP_BY_HOP:
                     response.headers.add(name, value)
-            await response.prepare(request)
             return await self._copy(answer, response, request)
 
     @staticmethod
@@ -85,14 +109,14 @@ class Forwarder:
         answer: aiohttp.ClientResponse, response: web.StreamResponse, request: web.BaseRequest
     ) -> web.StreamResponse:
         try:
+            await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
+            await response.write_eof()
         except aiohttp.ClientError as error:  # the head is out already: breaking off is the only honest end
             log.warning("an answer broke off: %r", error)
             if request.transport:
                 request.transport.abort()
-            return response
-        await response.write_eof()
         return response
 
     def _client(self) -> aiohttp.ClientSession:
@@ -105,6 +129,11 @@ class Forwarder:
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
         return self._session
+
+
+def repeatable(request: web.BaseRequest) -> bool:
+    """Whether asking twice is as good as once."""
+    return request.method in ("GET", "HEAD") or (request.method, request.path) == ("POST", "/predict")
 
 
 def refusal(status: int, error: str, retry: int = 0) -> web.Response:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlgate.engine import replica as copies
-from mlgate.engine.proxy import Forwarder, Target, listen
+from mlgate.engine.proxy import HOLD_SECONDS, Forwarder, Target, listen
 from mlgate.engine.records import Replica, Serving, State, Upstream, birth
 from mlgate.errors import InfraError
 
@@ -57,6 +57,7 @@ class Supervisor:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK_SECONDS)
         reviving.cancel()
+        self.forwarder.patience = 0
         await runner.cleanup()
         await self.forwarder.close()
         await asyncio.gather(reviving, *self._work, return_exceptions=True)
@@ -79,6 +80,7 @@ class Supervisor:
 
     def _switch(self, replica: Replica) -> None:
         former, self.forwarder.target = self.forwarder.target, Target(replica)
+        self.forwarder.patience = HOLD_SECONDS
         log.info("release %s answers now (pid %d, port %d)", replica.version, replica.pid, replica.port)
         if former and former.replica.pid != replica.pid:
             self.draining.add(former)
@@ -128,7 +130,7 @@ class Supervisor:
                 copies.stop(fresh)
             raise
         except InfraError as error:
-            self.problem = str(error)
+            self.problem, self.forwarder.patience = str(error), 0  # nobody waits for a release that can't start
             log.error("%s", error)
             if fresh:
                 await self._stop(fresh)
