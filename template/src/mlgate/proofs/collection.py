@@ -7,7 +7,7 @@ from pathlib import Path
 from mlgate import quality
 from mlgate.errors import ConfigError
 from mlgate.project import Project
-from mlgate.proofs import data, gates, live, model_file, release, smoke
+from mlgate.proofs import data, gates, live, model_file, release, smoke, thresholds
 from mlgate.proofs.proof import Proof
 from mlgate.quality import Context
 from mlgate.versions import snapshot
@@ -18,7 +18,7 @@ MODEL_FILE = ("model-format", "model-types", "model-digest")
 
 def required() -> tuple[str, ...]:
     """The id of every check that decides something: data, gates, model file, smoke test, live traffic."""
-    return (*quality.CHECKS, *GATES, *MODEL_FILE, *release.CHECKS, *smoke.CHECKS, *live.CHECKS)
+    return (*quality.CHECKS, *GATES, *MODEL_FILE, *release.CHECKS, *smoke.CHECKS, *live.CHECKS, *thresholds.CHECKS)
 
 
 def collect(project: Project, scratch: Path) -> dict[str, Proof]:
@@ -45,4 +45,5 @@ def collect(project: Project, scratch: Path) -> dict[str, Proof]:
         **release.proofs(project, scratch),
         **smoke.proofs(scratch),
         **live.proofs(project, frame, features.features),
+        **thresholds.proofs(project),
     }
