@@ -23,6 +23,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 VERBS = {
     "ingest": "Take a new raw snapshot into data/ and version it.",
+    "pull": "Fetch data and models from the DVC remote.",
+    "push": "Send data and models to the DVC remote.",
     "validate": "Check contracts and data quality.",
     "train": "Fit the pipeline on the training rows and record the run.",
     "evaluate": "Gate the model: floor, and champion in production.",

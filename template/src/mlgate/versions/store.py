@@ -79,6 +79,17 @@ def private_cache(project: Project) -> None:
         folder.chmod(0o700)
 
 
+def remote(project: Project) -> str:
+    """Name of the default remote that `.dvc/config` (or the local one beside it) sets; empty where there is none."""
+    return _dvc(project, "config", "core.remote").strip() if _any_remote(project) else ""
+
+
+def _any_remote(project: Project) -> bool:
+    """Whether a configuration names one at all: DVC takes a second to say no."""
+    files = [project.root / ".dvc" / name for name in ("config", "config.local")]
+    return any("remote" in path.read_text(encoding="utf-8") for path in files if path.is_file())
+
+
 def pull(project: Project) -> None:
     """Fetch every output from the remote, after checking that each lands inside the repository."""
     refuse_symlinks(project)
