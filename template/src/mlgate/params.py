@@ -99,6 +99,7 @@ class GatesSection(Section):
     floor: FloorGate
     champion: ChampionGate
     capacity: int | None = Field(default=None, ge=1, description="cases a day that people can review")
+    slices: list[str] = Field(default_factory=list, description="columns in whose parts the metric is told, too")
 
 
 class MonitorSection(Section):

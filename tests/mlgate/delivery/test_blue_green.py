@@ -245,6 +245,24 @@ def test_a_copy_left_by_a_killed_deploy_is_swept_by_the_next(served: Project) ->
     assert len(processes_of(served)) == 2
 
 
+def test_case_18_a_copy_whose_starter_was_killed_before_it_was_recorded_is_found_by_its_mark(served: Project) -> None:
+    from mlgate.engine import replica
+
+    orphan = replica.start(toy_launch(served, "b"), served.environ())
+    orphan.record.unlink()
+    assert engine.stop(served, "staging") is True
+    wait_for(lambda: not replica.alive(orphan))
+    orphan = replica.start(toy_launch(served, "b"), served.environ())
+    orphan.record.unlink()
+    deploy(served, "a")
+    wait_for(lambda: not replica.alive(orphan))
+    assert len(processes_of(served)) == 2
+    assert {path.suffix for path in orphan.record.parent.iterdir()} == {".json", ".home"}
+    assert version_that_answers() == A.version
+    assert engine.stop(served, "staging") is True
+    assert list(orphan.record.parent.iterdir()) == []
+
+
 def test_a_port_in_use_is_named_with_its_owner_and_the_key(served: Project) -> None:
     with socket.create_server(("127.0.0.1", STAGING)), pytest.raises(InfraError) as caught:
         deploy(served, "a")

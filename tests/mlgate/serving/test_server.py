@@ -178,4 +178,4 @@ def test_speed_is_printed(server: Any, bundle: Bundle) -> None:
 
 def test_state_holds_only_what_is_meant(server: Any) -> None:
     names = {path.name.split("-")[0] for path in Path(server.state).iterdir()}
-    assert names <= {"history.sqlite", "predictions"}
+    assert names <= {"history", "predictions"}

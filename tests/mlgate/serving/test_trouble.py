@@ -137,8 +137,7 @@ def test_a_damaged_history_and_an_unusable_log_folder_cost_no_answer(
     start: Callable[..., Any], bundle: Bundle, tmp_path: Path
 ) -> None:
     state = tmp_path / "environments" / "staging"
-    state.mkdir(parents=True)
-    (state / "history.sqlite").mkdir()
+    (state / "history" / "history.sqlite").mkdir(parents=True)
     (state / "predictions").write_text("in the way")
     with start(tmp_path) as server:
         status, body, _ = server.post({"rows": as_rows(bundle.next.head(1))})

@@ -15,7 +15,8 @@ import psutil
 
 from mlgate.engine import replica as copies
 from mlgate.engine.interface import Running
-from mlgate.engine.records import Launch, Replica, Serving, State, Upstream, birth
+from mlgate.engine.pids import birth
+from mlgate.engine.records import Launch, Replica, Serving, State, Upstream, strays
 from mlgate.engine.shield import open_to_ctrl_c, shielded
 from mlgate.errors import InfraError
 from mlgate.project import Project
@@ -39,7 +40,7 @@ def running(project: Project, environment: str) -> Running | None:
     if replica is None or not replica.alive:
         return found
     return dataclasses.replace(
-        found, healthy=_answers(proxy), version=replica.version, image=replica.image, where=f"pid {replica.pid}",
+        found, healthy=_answers(proxy), version=replica.version, image=replica.image, where=replica.where,
         since=replica.started, replica_pid=replica.pid, replica_port=replica.port,
     )  # fmt: skip
 
@@ -91,11 +92,11 @@ def resume(project: Project, environment: str, launch: Launch, examine: Examine)
     """Have `launch` answer: nothing to do where it does, its living copy reused where only the proxy is gone."""
     state = state_of(project, environment)
     now = running(project, environment)
-    if now and now.healthy and now.image == launch.image and now.port == port_of(project, environment):
+    if now and now.healthy and _same(state, launch) and now.port == port_of(project, environment):
         return []
     if now is None:
         with shielded(), state.alone():
-            copy = next((r for r in state.replicas() if r.alive and r.image == launch.image), None)
+            copy = next((r for r in state.replicas() if r.alive and _fits(r, launch)), None)
             if copy and state.proxy() is None and _answers(copy):
                 with _bind(environment, port_of(project, environment)) as listener:
                     Upstream(launch=launch, replica=copy).write(state.upstream_path)
@@ -110,7 +111,7 @@ def stop(project: Project, environment: str) -> bool:
     if not state.folder.exists():
         return False
     with shielded(), state.alone():
-        proxy, left = state.proxy(), [copy for copy in state.replicas() if copy.alive]
+        proxy, left = state.proxy(), strays(state, None)
         if proxy:
             copies.stop(proxy, PROXY_STOP_SECONDS)
         copies.sweep(state)
@@ -174,6 +175,16 @@ def _owner(port: int) -> str:
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return " by another program"
+
+
+def _same(state: State, launch: Launch) -> bool:
+    """Whether what answers is what `launch` would start."""
+    proxy = state.proxy()
+    return bool(proxy and proxy.replica and _fits(proxy.replica, launch))
+
+
+def _fits(copy: Replica, launch: Launch) -> bool:
+    return (copy.image, copy.engine) == (launch.image, launch.engine)
 
 
 def _answers(program: Serving | Replica) -> bool:

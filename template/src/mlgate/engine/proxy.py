@@ -22,6 +22,7 @@ HOP_BY_HOP = {
 IDLE_SECONDS = 2  # less than the five after which uvicorn closes an idle connection: we never write into a closed one
 ANSWER_SECONDS = 120
 HOLD_SECONDS = 30.0  # that a request waits while the release's copy is being started again
+SETTLE_SECONDS = 0.3  # after a connection broke: then a dying copy has closed the others, and its port, as well
 HELD_MOST = 1_000  # requests that wait at once
 log = logging.getLogger("mlgate.proxy")
 
@@ -68,6 +69,7 @@ class Forwarder:
                 if not (again and repeatable(request) and (body is None or body.whole)):
                     return refusal(502, "the release broke off")
                 again = False
+                await asyncio.sleep(SETTLE_SECONDS)
             finally:
                 target.inflight -= 1
         return refusal(503, "the release does not answer; it is being restarted", retry=2)

@@ -13,12 +13,12 @@ from typing import TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mlgate.engine.pids import birth, marked
 from mlgate.engine.shield import open_to_ctrl_c
 from mlgate.errors import InfraError
 from mlgate.files import write_atomic
 
 LOCK_SECONDS = 180.0
-MARK = "MLGATE_REPLICA"
 
 
 class Record(BaseModel):
@@ -52,23 +52,35 @@ class Program(Record):
 
 
 class Replica(Program):
-    """One running copy of a release; `record` is the file that says so."""
+    """One running copy of a release; `record` is the file that says so, `remove` clears up what a kill leaves of it."""
 
     image: str
     version: str
     record: Path
+    engine: str = "process"
+    remove: list[str] = []
 
     @property
     def mark(self) -> str:
         return str(self.record)
 
+    @property
+    def where(self) -> str:
+        """In words, for people."""
+        return f"pid {self.pid}" if self.engine == "process" else f"container {self.remove[-1]}"
+
 
 class Launch(Record):
-    """How to start a release: the command (`{port}` stands for the port) and the variables it needs."""
+    """How to start a release: the command and the variables it needs, and a command that clears up after a copy.
+
+    In the commands `{port}` stands for the copy's port on loopback and `{name}` for its name.
+    """
 
     image: str
     version: str
+    engine: str = "process"
     command: list[str]
+    remove: list[str] = []
     environ: dict[str, str] = {}
     folder: Path
 
@@ -114,9 +126,14 @@ class State:
         found = read(self.proxy_path, Serving)
         return found if found and found.alive else None
 
+    @property
+    def copies(self) -> Path:
+        """Where copies are recorded."""
+        return self.folder / "replicas"
+
     def replicas(self) -> list[Replica]:
         """Every copy that was started here and is recorded, dead or alive."""
-        paths = sorted((self.folder / "replicas").glob("*.json"))
+        paths = sorted(self.copies.glob("*.json"))
         return [replica for path in paths if (replica := read(path, Replica))]
 
     @contextlib.contextmanager
@@ -146,28 +163,18 @@ def read(path: Path, kind: type[Kind]) -> Kind | None:
         return None
 
 
-def birth(pid: int) -> str | None:
-    """What tells a process from a later one of the same PID; None where it is gone or a zombie."""
-    try:
-        found = psutil.Process(pid)
-        if found.status() == psutil.STATUS_ZOMBIE:
-            return None
-        ticks = Path(f"/proc/{pid}/stat")
-        if ticks.exists():  # counted from boot, so that a change of the clock does not matter
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-            return f"{boot}:{ticks.read_text().rpartition(')')[2].split()[19]}"
-        return f"{found.create_time():.2f}"
-    except (psutil.Error, OSError):
-        return None
-
-
 def processes(program: Program) -> list[psutil.Process]:
     """A program and all that it started, whatever session they chose and whether or not it still lives itself: known
     by the variable that only they were given."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            own = process.pid == program.pid and program.alive
-            if own or (program.mark and process.environ().get(MARK) == program.mark):
-                found.append(process)
-    return [process for process in found if birth(process.pid)]
+    found = [p for p, mark in marked() if program.mark and mark == program.mark]
+    if program.alive and program.pid not in {process.pid for process in found}:
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(program.pid))
+    return found
+
+
+def strays(state: State, keep: Replica | None) -> list[psutil.Process]:
+    """Processes of copies that were started here, all but those of `keep`: also of one that nothing recorded, as its
+    starter was killed."""
+    kept = keep.mark if keep else ""
+    return [process for process, mark in marked() if mark != kept and Path(mark).parent == state.copies]

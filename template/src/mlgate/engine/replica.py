@@ -15,11 +15,13 @@ from pathlib import Path
 
 import psutil
 
-from mlgate.engine.records import MARK, Launch, Program, Replica, State, birth, processes
+from mlgate.engine.pids import MARK, birth
+from mlgate.engine.records import Launch, Program, Replica, State, processes, strays
 from mlgate.errors import InfraError
 from mlgate.project import bytecode
 
-PORT = "{port}"
+PORT, NAME = "{port}", "{name}"
+HOME = ".home"
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 KEPT_LOGS = 20
@@ -50,16 +52,19 @@ def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
     """
     port = free_port()
     name = f"{launch.version}-{time.time_ns() // 1_000_000}"
-    log, record = launch.folder / "logs" / f"{name}.log", launch.folder / "replicas" / f"{name}.json"
+    log, record = launch.folder / "logs" / f"{name}.log", State(launch.folder).copies / f"{name}.json"
     _prune(log.parent)
-    command = [part.replace(PORT, str(port)) for part in launch.command]
+    command, remove = (
+        [part.replace(PORT, str(port)).replace(NAME, name) for part in words]
+        for words in (launch.command, launch.remove)
+    )
     own = {"MLGATE_ENVIRONMENT_STATE": str(launch.folder), "BENTOML_HOME": str(home_of(record)), MARK: str(record)}
     full = {**environ, **launch.environ, **own}
     home_of(record).mkdir(parents=True, exist_ok=True)
     pid = spawn(command, log, launch.folder, full)
     replica = Replica(
         pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
-        image=launch.image, version=launch.version, record=record,
+        image=launch.image, version=launch.version, record=record, engine=launch.engine, remove=remove,
     )  # fmt: skip
     replica.write(record)
     return replica
@@ -117,20 +122,28 @@ def stop(program: Program, seconds: float = STOP_SECONDS) -> None:
     if child := _children.pop(program.pid, None):
         child.wait()
     if isinstance(program, Replica):
+        if program.remove:  # a client that was killed, or lost its daemon, leaves its container
+            subprocess.run(program.remove, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         shutil.rmtree(home_of(program.record), ignore_errors=True)
         program.record.unlink(missing_ok=True)
 
 
 def home_of(record: Path) -> Path:
     """What BentoML keeps for one copy while it runs, beside the copy's record."""
-    return record.with_suffix(".home")
+    return record.with_suffix(HOME)
 
 
 def sweep(state: State, keep: Replica | None = None) -> None:
-    """Stop every recorded copy but `keep`: what a killed verb or proxy left behind."""
+    """Stop every copy but `keep`, recorded or not: what a killed verb or proxy left behind."""
     for replica in state.replicas():
         if keep is None or replica.pid != keep.pid:
             stop(replica)
+    for process in strays(state, keep):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    for home in state.copies.glob(f"*{HOME}"):
+        if keep is None or home != home_of(keep.record):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlgate.engine import replica as copies
+from mlgate.engine.pids import birth
 from mlgate.engine.proxy import HOLD_SECONDS, Forwarder, Target, listen
-from mlgate.engine.records import Replica, Serving, State, Upstream, birth
+from mlgate.engine.records import Replica, Serving, State, Upstream
 from mlgate.errors import InfraError
 
 LOOK_SECONDS = 0.05  # between looks at upstream.json

@@ -73,7 +73,7 @@ class Runtime:
         release = self.root / ARTIFACTS / "history.sqlite"
         if not release.is_file():
             raise ConfigError(f"{release} is missing", "build the release again with `mlgate package`")
-        path = self.state / "history.sqlite" if self.state else None
+        path = self.state / "history" / "history.sqlite" if self.state else None
         return History(release, path, spec, self.params.data.id, lambda _: counters().history.inc())
 
     def _open_log(self) -> PredictionLog | None:

@@ -93,6 +93,7 @@ def _gates(
 ) -> None:
     from mlgate.gates.floor import floor_gate
     from mlgate.gates.power import power_check
+    from mlgate.judging import slices
 
     gates = project.params.gates
     champion: Release | None = None
@@ -113,8 +114,8 @@ def _gates(
         report.checks.append(_check("champion", "error", str(problem), problem.mend))
     elif champion is None:
         report.checks.append(_check("first-release", "pass", "nothing is in production yet: the floor alone decides"))
-    else:
-        _compare(project, card, champion, metric, rows, report)
+    scores = None if champion is None else _compare(project, card, champion, metric, rows, report)
+    slices.tell(project, metric, rows, scores, report)
 
 
 def _champion(project: Project) -> Release | None:
@@ -138,7 +139,8 @@ def _champion(project: Project) -> Release | None:
 
 def _compare(
     project: Project, card: ModelCard, champion: Release, metric: Metric, rows: Holdout, report: Report
-) -> None:
+) -> Any:
+    """Judge against the champion; its scores on the holdout, or None where they can't be had."""
     from mlgate.gates.champion import champion_gate
     from mlgate.judging.champion_rules import require_comparable, require_unseen
     from mlgate.judging.champion_scores import champion_scores
@@ -150,7 +152,7 @@ def _compare(
     except DataError as error:
         report.checks.append(_check("champion-holdout", "fail", str(error), error.mend))
         report.checks.append(_check("champion", "error", "not judged: the rows are no fair test of the champion"))
-        return
+        return None
     except InfraError as error:
         report.checks.append(_check("champion-holdout", "error", str(error), error.mend))
         raise
@@ -160,10 +162,11 @@ def _compare(
         report.checks.append(_check("champion", "error", str(error), error.mend))
         if isinstance(error, InfraError):
             raise
-        return
+        return None
     check = champion_gate(rows.y, rows.s, scores, rows.clusters, metric, gate.margin, gate.confidence)
     check.evidence += f"; champion {champion.version}, {source}"
     report.checks.append(check)
+    return scores
 
 
 TITLES = {

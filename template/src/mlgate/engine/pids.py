@@ -1,0 +1,35 @@
+"""Processes of this machine: told from later ones of the same number, and known by the mark that copies carry."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+MARK = "MLGATE_REPLICA"  # the variable that a copy and all that it starts are given; its value is the copy's record
+
+
+def birth(pid: int) -> str | None:
+    """What tells a process from a later one of the same PID; None where it is gone or a zombie."""
+    try:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
+            return None
+        ticks = Path(f"/proc/{pid}/stat")
+        if ticks.exists():  # counted from boot, so that a change of the clock does not matter
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+            return f"{boot}:{ticks.read_text().rpartition(')')[2].split()[19]}"
+        return f"{found.create_time():.2f}"
+    except (psutil.Error, OSError):
+        return None
+
+
+def marked() -> Iterator[tuple[psutil.Process, str]]:
+    """Every living process that was started as a copy, and its mark."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            mark = process.environ().get(MARK)
+            if mark and birth(process.pid):
+                yield process, mark
