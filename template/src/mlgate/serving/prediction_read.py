@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,10 +24,23 @@ def read(
     clock: Clock = "events",
     probes: bool = False,
 ) -> pd.DataFrame:
+    """Predictions of one environment from its folder on this machine, as `frame` gives them."""
+    return frame((path.read_bytes() for path in sorted(folder.glob("*.jsonl"))), start, end, clock, probes)
+
+
+def frame(
+    files: Iterable[bytes],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    clock: Clock = "events",
+    probes: bool = False,
+) -> pd.DataFrame:
     """Predictions of one environment, oldest first.
 
     Parameters
     ----------
+    files
+        The content of each file of the log, oldest first.
     start, end
         UTC without zone; `start <= t < end`.
     clock
@@ -42,8 +56,7 @@ def read(
     """
     import pandas as pd
 
-    records = [record for path in sorted(folder.glob("*.jsonl")) for record in _records(path.read_bytes())]
-    records = records if probes else [record for record in records if not record.get("probe")]
+    records = [record for content in files for record in _records(content) if probes or not record.get("probe")]
     names = list(dict.fromkeys(name for keys in {tuple(r["features"]) for r in records} for name in keys))
     columns: dict[str, Any] = {
         "event_time": pd.to_datetime(pd.Series([r["event_time"] for r in records], dtype="str"), format="ISO8601"),
@@ -57,17 +70,17 @@ def read(
     return _window(pd.DataFrame(columns), start, end, clock)
 
 
-def _window(frame: pd.DataFrame, start: datetime | None, end: datetime | None, clock: Clock) -> pd.DataFrame:
+def _window(rows: pd.DataFrame, start: datetime | None, end: datetime | None, clock: Clock) -> pd.DataFrame:
     """Rows whose moment is in [start, end), oldest first, each version's last answer for a row alone."""
     import pandas as pd
 
-    moment = frame["event_time"].fillna(frame["time"]) if clock == "events" else frame["time"]
-    wanted = pd.Series(True, index=frame.index)
+    moment = rows["event_time"].fillna(rows["time"]) if clock == "events" else rows["time"]
+    wanted = pd.Series(True, index=rows.index)
     wanted &= (moment >= start) if start is not None else True
     wanted &= (moment < end) if end is not None else True
-    frame = frame[wanted].assign(_moment=moment[wanted]).sort_values("time", kind="stable")
-    again = frame.duplicated(["row", "version"], keep="last") & frame["row"].notna()
-    return frame[~again].sort_values("_moment", kind="stable").drop(columns="_moment").reset_index(drop=True)
+    rows = rows[wanted].assign(_moment=moment[wanted]).sort_values("time", kind="stable")
+    again = rows.duplicated(["row", "version"], keep="last") & rows["row"].notna()
+    return rows[~again].sort_values("_moment", kind="stable").drop(columns="_moment").reset_index(drop=True)
 
 
 def _records(content: bytes) -> list[dict[str, Any]]:

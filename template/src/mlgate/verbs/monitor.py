@@ -116,9 +116,13 @@ def _view(project: Project, env: str, release: Release, profile: Profile, as_of:
 
 
 def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
-    from mlgate.serving.prediction_log import read
+    from mlgate.serving.prediction_read import frame, read
+    from mlgate.serving.prediction_source import files
 
-    log = read(project.environment_state(environment) / "predictions", clock=monitor.clock)
+    if monitor.source:
+        log = frame(files(monitor.source, environment), clock=monitor.clock)
+    else:
+        log = read(project.environment_state(environment) / "predictions", clock=monitor.clock)
     if log.empty:
         raise DataError(
             f"{environment} has answered no prediction yet", f"send it traffic: `mlgate replay --env {environment}`"
