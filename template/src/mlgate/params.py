@@ -157,6 +157,10 @@ class DeploySection(Section):
         default="none", description="whose signature an image needs: of `deploy.key`, or of this repository's workflow"
     )
     key: str = Field(default="deploy/cosign.pub", description="the public key of `deploy.verify: key`")
+    signature_max_age: Duration | None = Field(
+        default=None, description="a signature older than this is expired for a deploy; null: none is"
+    )
+    retain: int = Field(default=10, ge=2, description="images of each environment that the registry has to keep")
 
 
 class Params(Section):

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlgate import quality
 from mlgate.errors import ConfigError
 from mlgate.project import Project
-from mlgate.proofs import data, gates, live, model_file, release, smoke, thresholds
+from mlgate.proofs import data, gates, live, model_file, provenance, release, smoke, thresholds
 from mlgate.proofs.proof import Proof
 from mlgate.quality import Context
 from mlgate.versions import snapshot
@@ -17,8 +17,17 @@ MODEL_FILE = ("model-format", "model-types", "model-digest")
 
 
 def required() -> tuple[str, ...]:
-    """The id of every check that decides something: data, gates, model file, smoke test, live traffic."""
-    return (*quality.CHECKS, *GATES, *MODEL_FILE, *release.CHECKS, *smoke.CHECKS, *live.CHECKS, *thresholds.CHECKS)
+    """The id of every check that decides something: data, gates, model file, release, image, smoke test, traffic."""
+    return (
+        *quality.CHECKS,
+        *GATES,
+        *MODEL_FILE,
+        *release.CHECKS,
+        *provenance.CHECKS,
+        *smoke.CHECKS,
+        *live.CHECKS,
+        *thresholds.CHECKS,
+    )
 
 
 def collect(project: Project, scratch: Path) -> dict[str, Proof]:
@@ -43,6 +52,7 @@ def collect(project: Project, scratch: Path) -> dict[str, Proof]:
         **gates.proofs(project, scratch),
         **model_file.proofs(project, scratch),
         **release.proofs(project, scratch),
+        **provenance.proofs(project),
         **smoke.proofs(scratch),
         **live.proofs(project, frame, features.features),
         **thresholds.proofs(project),
