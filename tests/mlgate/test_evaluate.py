@@ -348,7 +348,7 @@ def test_damaged_ledger_is_never_a_first_release(project: Project) -> None:
     card = train(project, table())
     deploy(project, card)
     branch = Ledger(project).branch("production")
-    branch.add(branch.write_tree({"release.json": b"{}"}), "damage", branch.head())
+    branch.add({"release.json": b"{}"}, "damage", branch.head())
     report = evaluate.run(project)
     assert statuses(report)["champion"] == "error"
     assert "first-release" not in statuses(report)
@@ -358,7 +358,8 @@ def test_clone_without_the_ledger_is_never_a_first_release(project: Project) -> 
     deploy(project, train(project, table()))
     head = Ledger(project).head("production")
     project.git("update-ref", "refs/remotes/origin/env/production", head)
-    project.git("update-ref", "-d", "refs/heads/env/production")
+    for ref in ("refs/heads/env/production", "refs/mlgate/seen/env/production"):
+        project.git("update-ref", "-d", ref)
     report = evaluate.run(project)
     assert statuses(report)["champion"] == "error"
     assert "git fetch origin env/production:env/production" in checks(report)["champion"].mend

@@ -33,6 +33,7 @@ VERBS = {
     "deploy": "Commit a release to an environment and start it.",
     "promote": "Copy the staging release to production.",
     "rollback": "Return an environment to an earlier release.",
+    "freeze": "Let nothing new come to an environment until it is lifted.",
     "status": "Show what each environment should run and does run.",
     "history": "Show the releases of an environment.",
     "serve": "Run what an environment's ledger names.",

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlgate.errors import ConfigError, InfraError
@@ -21,14 +21,16 @@ class Project:
 
     root: Path
     chosen_engine: str | None = None
+    chosen_remote: str | None = None
+    fetched: set[str] = field(default_factory=set, compare=False, repr=False)  # branches that this call has looked up
 
     @classmethod
-    def find(cls, start: Path | None = None, engine: str | None = None) -> Project:
+    def find(cls, start: Path | None = None, engine: str | None = None, remote: str | None = None) -> Project:
         """The nearest project from `start` (the current folder) upward; ConfigError where there is none."""
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / "params.yaml").is_file() and (folder / "src" / "model").is_dir():
-                return cls(folder, engine)
+                return cls(folder, engine, remote)
         raise ConfigError(f"no mlgate repository in {here} or above it", "cd into the repository first")
 
     @functools.cached_property
@@ -47,6 +49,11 @@ class Project:
     def engine(self) -> str:
         """What runs releases in this call: as the caller chose, else `MLGATE_ENGINE`, else `deploy.engine`."""
         return self.chosen_engine or os.environ.get("MLGATE_ENGINE") or self.params.deploy.engine
+
+    @property
+    def remote(self) -> str:
+        """The remote whose env/* branches are the truth: as the caller chose, else `MLGATE_REMOTE`; empty: our own."""
+        return os.environ.get("MLGATE_REMOTE", "") if self.chosen_remote is None else self.chosen_remote
 
     @property
     def raw(self) -> Path:

@@ -225,7 +225,7 @@ def test_a_damaged_ledger_is_told_and_rolled_back(here: Project, capsys: pytest.
     a = toy_release(here, "a")
     assert main(["deploy", "--env", "staging"]) == 0
     branch = Ledger(here).branch("staging")
-    branch.add(branch.write_tree({"release.json": b"{"}), "by hand", branch.head())
+    branch.add({"release.json": b"{"}, "by hand", branch.head())
     assert main(["status"]) == 1
     assert main(["promote", "--approved-by", "Ada"]) == 1
     assert "release.json in env/staging" in capsys.readouterr().err

@@ -22,7 +22,7 @@ FILES = {"holdout.parquet": b"PAR1\x00\xff\n\n", "model.json": b"{}\n"}
 
 
 def write(project: Project, release=A, env: str = "staging", **options: object) -> str:
-    return Ledger(project).write(env, release, FILES, f"deploy({env}): toy {release.version}", {}, **options)
+    return Ledger(project).write(env, release, FILES, f"deploy({env}): toy {release.version}", {}, **options).commit
 
 
 def test_a_deploy_commit_names_the_release_and_keeps_its_files(project: Project) -> None:
@@ -138,7 +138,7 @@ def test_a_damaged_record_is_named_and_can_be_rolled_back(project: Project, cont
     ledger = Ledger(project)
     first = write(project)
     branch = ledger.branch("staging")
-    branch.add(branch.write_tree({"release.json": content}), "by hand", first)
+    branch.add({"release.json": content}, "by hand", first)
     with pytest.raises(DataError, match=r"release\.json in env/staging") as caught:
         ledger.read("staging")
     assert "rollback" in caught.value.mend

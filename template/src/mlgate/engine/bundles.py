@@ -62,7 +62,7 @@ def packaged(project: Project, wanted: str | None) -> Release:
 
 
 def ledger_files(bundle: Path) -> dict[str, bytes]:
-    """What the ledger keeps beside the record: the card, and of the holdout the rows' hashes and scores alone."""
+    """What the ledger keeps beside the record: card, profile, contract, and of the holdout hashes and scores alone."""
     import io
 
     import pandas as pd
@@ -71,4 +71,8 @@ def ledger_files(bundle: Path) -> dict[str, bytes]:
     kept = [name for name in frame.columns if name == "row_hash" or name.startswith("score")]
     stream = io.BytesIO()
     frame[kept].to_parquet(stream, index=False, compression="zstd")
-    return {"holdout.parquet": stream.getvalue(), "model.json": (bundle / ARTIFACTS / "model.json").read_bytes()}
+    kept_files = {"holdout.parquet": stream.getvalue()}
+    for name in ("model.json", "profile.json", "contract.json"):
+        if (path := bundle / ARTIFACTS / name).is_file():  # releases built earlier lack some
+            kept_files[name] = path.read_bytes()
+    return kept_files

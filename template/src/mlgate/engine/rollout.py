@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mlgate.engine import engine_of
 from mlgate.engine.shield import shielded
-from mlgate.errors import InfraError
-from mlgate.ledger import Ledger, Overtaken
+from mlgate.errors import InfraError, MlgateError
+from mlgate.ledger import Ledger, Written
 from mlgate.packing.release import Release
 from mlgate.project import Project
 from mlgate.report import Check
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mlgate.report import Report
 
 
-def roll_out(project: Project, env: str, release: Release, commit: Callable[[], str], report: Report) -> bool:
+def roll_out(project: Project, env: str, release: Release, commit: Callable[[], Written], report: Report) -> bool:
     """Commit to the ledger, start, examine, switch. A failure reverts our commit; False then, and checks say why.
 
     Parameters
     ----------
     commit
-        Writes the ledger and returns the commit.
+        Writes the ledger and returns the commit, and whether it is a new one.
 
     Raises
     ------
@@ -40,11 +40,10 @@ def roll_out(project: Project, env: str, release: Release, commit: Callable[[], 
 
 
 def _rolled_out(
-    engine: Engine, ledger: Ledger, env: str, release: Release, commit: Callable[[], str], report: Report
+    engine: Engine, ledger: Ledger, env: str, release: Release, commit: Callable[[], Written], report: Report
 ) -> bool:
-    before = ledger.head(env)
-    after = commit()
-    ours = after if after != before else ""
+    written = commit()
+    ours = written.commit if written.made else ""
     try:
         checks = engine.resume(env, release)
     except InfraError as error:
@@ -91,8 +90,8 @@ def _revert(ledger: Ledger, env: str, ours: str, reason: str) -> str:
         return f"env/{env} said so before, and was left as it is; what ran still runs"
     try:
         ledger.revert(env, ours, reason)
-    except Overtaken as error:
-        return f"not reverted: {error}"
+    except MlgateError as error:
+        return f"the commit {ours[:12]} in env/{env} was not reverted: {error}; {error.mend}"
     former = ledger.read(env)
     still = f"{former.version} still serves" if former else "nothing served before"
     return f"the commit {ours[:12]} in env/{env} was reverted; {still}"

@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from mlgate.errors import ConfigError, DataError, InfraError
-from mlgate.ledger.branch import Branch, Overtaken
+from mlgate.errors import ConfigError
+from mlgate.ledger.branch import Branch, Now, Overtaken
+from mlgate.ledger.entry import Entry, entries, parse
+from mlgate.ledger.freeze import FREEZE, require_thawed
+from mlgate.ledger.landing import Guard, Written, land
+from mlgate.ledger.message import approver, message, release_trailers, run_url, trailers
+from mlgate.ledger.past import Rewritten
+from mlgate.ledger.plumbing import objects
+from mlgate.ledger.remote import RemoteBranch, known
 from mlgate.packing.release import RECORD, Release
 from mlgate.project import Project
 
 ENVIRONMENTS = ("staging", "production")
-RETRIES = 50  # a writer loses only to another that made it, so this many rivals must each have won once
+CARRIED = ("holdout.parquet", "model.json", "profile.json", "contract.json")  # with a release to the next environment
 
-__all__ = ["ENVIRONMENTS", "Entry", "Ledger", "Overtaken", "message", "release_trailers"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One commit of an environment; `release` is None where it emptied the environment or its record is damaged."""
-
-    commit: str
-    when: str
-    subject: str
-    release: Release | None
-    trailers: dict[str, str] = field(default_factory=dict)
-    problem: str = ""
+__all__ = [
+    "CARRIED", "ENVIRONMENTS", "FREEZE", "Entry", "Ledger", "Now", "Overtaken", "Rewritten", "Written", "approver",
+    "message", "release_trailers", "run_url", "trailers",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Reads and writes the environment branches of a project's own repository."""
+    """Reads and writes the environment branches: those of the project's remote, or, without one, its own."""
 
     project: Project
 
     def branch(self, env: str) -> Branch:
+        """The environment's branch; one at a remote was asked how it stands, once in the life of `project`."""
         if env not in ENVIRONMENTS:
             raise ConfigError(f"there is no environment {env[:40]!r}", f"choose one of {', '.join(ENVIRONMENTS)}")
-        return Branch(self.project.root, f"env/{env}")
+        branch = self._branch(env)
+        if branch.name not in self.project.fetched:
+            branch.sync()
+            self.project.fetched.add(branch.name)
+        return branch
+
+    def _branch(self, env: str) -> Branch:
+        name, root, remote = f"env/{env}", self.project.root, self.project.remote
+        return RemoteBranch(root, name, known(root, remote)) if remote else Branch(root, name)
+
+    def accept(self, env: str) -> list[str]:
+        """Take a rewritten branch for what it is from now on; lines about the commits that this gives up."""
+        gone = self._branch(env).accept()
+        self.project.fetched.add(f"env/{env}")
+        return gone
 
     def head(self, env: str) -> str:
         """The newest commit of the environment, or empty before the first deploy."""
@@ -50,25 +60,21 @@ class Ledger:
     def read(self, env: str) -> Release | None:
         """The release that should run in `env`, or None; DataError where the record is damaged (never None)."""
         branch = self.branch(env)
-        head = branch.head()
-        return self._release(branch, head) if head else None
+        now = branch.now(RECORD)
+        return parse(now.files[RECORD], branch.name, now.head)
 
     def file(self, env: str, name: str) -> bytes | None:
         """A file beside the newest record (`holdout.parquet`, `model.json`), or None."""
-        branch = self.branch(env)
-        head = branch.head()
-        return branch.file(head, name) if head else None
+        return self.branch(env).now(name).files[name]
+
+    def files(self, env: str, names: tuple[str, ...]) -> dict[str, bytes]:
+        """Those of the named files that lie beside the newest record."""
+        found = self.branch(env).now(*names).files
+        return {name: content for name, content in found.items() if content is not None}
 
     def entries(self, env: str) -> list[Entry]:
         """The history of `env`, newest first, by order of commits."""
-        branch, found = self.branch(env), []
-        for commit in branch.log():
-            try:
-                release, problem = self._release(branch, commit.commit), ""
-            except DataError as error:
-                release, problem = None, str(error)
-            found.append(Entry(commit.commit, commit.when, commit.subject, release, dict(commit.trailers), problem))
-        return found
+        return entries(self.branch(env))
 
     def write(
         self,
@@ -78,54 +84,71 @@ class Ledger:
         subject: str,
         trailers: Mapping[str, str],
         expected_parent: str | None = None,
-    ) -> str:
+        guard: Guard | None = None,
+    ) -> Written:
         """Commit what should run in `env`; the same content at the head makes no commit.
 
         Parameters
         ----------
         expected_parent
             The head that the decision was made on (empty: no branch). None: any; races are retried, none is lost.
-
-        Returns
-        -------
-        str
-            The commit that now says so.
+        guard
+            Asked anew before each try whether the branch, as it stands then, still allows this.
 
         Raises
         ------
         Overtaken
             If `expected_parent` is given and the branch has moved on.
+        DataError
+            If the environment is frozen.
         """
-        branch = self.branch(env)
-        tree = branch.write_tree({**files, RECORD: _record(release)})
-        return self._add(branch, tree, message(subject, {**release_trailers(release), **trailers}), expected_parent)
 
-    def restore(self, env: str, commit: str, subject: str, trailers: Mapping[str, str]) -> str:
-        """Commit that brings back the content of an earlier `commit` of `env`: a rollback."""
+        def allowed(now: Now) -> None:
+            require_thawed(env, now)
+            if guard:
+                guard(now)
+
+        content = {**files, RECORD: _record(release)}
+        text = message(subject, {**release_trailers(release), **trailers})
+        return land(self.branch(env), lambda now: ("", content), text, expected_parent, allowed)
+
+    def restore(
+        self, env: str, commit: str, subject: str, trailers: Mapping[str, str], expected_parent: str | None = None
+    ) -> Written:
+        """Commit that brings back the content of an earlier `commit` of `env`: a rollback; a freeze stays."""
         branch = self.branch(env)
-        release = self._release(branch, commit)
+        record, tree = objects(self.project.root, [f"{commit}:{RECORD}", f"{commit}^{{tree}}"])
+        release = parse(record[1] if record else None, branch.name, commit)
         about = release_trailers(release) if release else {}
         text = message(subject, {**about, "Restores": commit, **trailers})
-        return self._add(branch, branch.tree(commit), text, branch.head())
+        return land(self.branch(env), lambda now: (tree[0] if tree else "", _frozen(now)), text, expected_parent)
 
-    def revert(self, env: str, commit: str, reason: str) -> str:
-        """Undo `commit`, the newest of `env`, by a commit that brings back what stood before it.
+    def revert(self, env: str, commit: str, reason: str) -> Written:
+        """Undo `commit`, whose release still stands in `env`, by a commit that brings back what stood before it.
 
         Raises
         ------
         Overtaken
-            If `commit` is not the newest any more: then there is nothing of ours left to undo.
+            If another release came after it: then there is nothing of ours left to undo.
         """
-        branch = self.branch(env)
-        if branch.head() != commit:
-            raise Overtaken(f"{branch.name} moved on from {commit[:12]}", f"see `mlgate history --env {env}`")
-        log = branch.log()
-        former = log[1].commit if len(log) > 1 else ""
-        tree = branch.tree(former) if former else branch.write_tree({})
-        release = self._release(branch, former) if former else None
+        branch, root = self.branch(env), self.project.root
+        ours, former, tree, record, text = objects(
+            root, [f"{commit}:{RECORD}", f"{commit}^", f"{commit}^^{{tree}}", f"{commit}^:{RECORD}", commit]
+        )
+        release = parse(record[1] if record and former else None, branch.name, former[0] if former else "")
         about = release_trailers(release) if release else {}
-        text = message(f"revert({env}): {log[0].subject}", {**about, "Reverts": commit, "Reason": reason})
-        return self._add(branch, tree, text, commit)
+        first = text[1].decode("utf-8", "replace").partition("\n\n")[2].partition("\n")[0] if text else ""
+
+        def still_ours(now: Now) -> None:
+            if now.files[RECORD] != (ours[1] if ours else None):
+                raise Overtaken(f"{branch.name} moved on from {commit[:12]}", f"see `mlgate history --env {env}`")
+
+        words = message(f"revert({env}): {first}", {**about, "Reverts": commit, "Reason": reason})
+        return land(self.branch(env), lambda now: (tree[0] if tree else "", _frozen(now)), words, None, still_ours)
+
+    def mark(self, env: str, files: Mapping[str, bytes | None], subject: str, trailers: Mapping[str, str]) -> Written:
+        """Commit that leaves the release as it is and puts or removes (None) files beside it."""
+        return land(self.branch(env), lambda now: (now.tree, dict(files)), message(subject, trailers), None)
 
     def difference(self, env: str, release: Release) -> list[str]:
         """Lines of the change that `write` would make to the record; empty where there is none."""
@@ -133,55 +156,10 @@ class Ledger:
         new = _record(release).decode().splitlines()
         return list(difflib.unified_diff(old, new, f"env/{env} now", f"env/{env} then", lineterm="", n=1))
 
-    def _release(self, branch: Branch, commit: str) -> Release | None:
-        content = branch.file(commit, RECORD)
-        if content is None:
-            return None
-        try:
-            return Release.model_validate_json(content)
-        except ValidationError as error:
-            first, env = error.errors()[0], branch.name.removeprefix("env/")
-            where = ".".join(map(str, first["loc"])) or "the text"
-            raise DataError(
-                f"{RECORD} in {branch.name} ({commit[:12]}) is damaged: {where}: {first['msg']}",
-                f"`mlgate rollback --env {env}` restores the former one",
-            ) from error
 
-    def _add(self, branch: Branch, tree: str, text: str, expected: str | None) -> str:
-        for _ in range(RETRIES):
-            head = branch.head() if expected is None else expected
-            if head and branch.tree(head) == tree and branch.head() == head:
-                return head
-            try:
-                return branch.add(tree, text, head)
-            except Overtaken:
-                if expected is not None:
-                    raise
-        raise InfraError(f"the branch {branch.name} kept moving", "run the same verb again")
+def _frozen(now: Now) -> dict[str, bytes | None]:
+    return {FREEZE: now.files[FREEZE]}
 
 
 def _record(release: Release) -> bytes:
     return release.model_dump_json(indent=2).encode() + b"\n"
-
-
-def release_trailers(release: Release) -> dict[str, str]:
-    """What a commit says about the release that it names."""
-    metrics = " ".join(f"{name}={found.value:.4g}" for name, found in sorted(release.metrics.items()))
-    registered = f"(registry {release.model_version})" if release.model_version else ""
-    return {
-        "Image": release.image,
-        "Source-Commit": release.source_commit,
-        "Data-Version": release.data_digest,
-        "Model-Version": " ".join(filter(None, (release.version, registered))),
-        "Metrics": metrics,
-    }
-
-
-def message(subject: str, trailers: Mapping[str, str]) -> str:
-    """A commit message; every value is one line, so that no name or reason can forge a trailer."""
-    lines = [f"{key}: {_line(value)}" for key, value in trailers.items() if _line(value)]
-    return "\n".join([_line(subject), "", *lines, ""])
-
-
-def _line(text: str) -> str:
-    return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()[:500]

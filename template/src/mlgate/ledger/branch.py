@@ -1,26 +1,18 @@
-"""A branch written without a checkout: Git's plumbing makes the commit, so no working tree, index or user notices."""
+"""A branch written without a checkout: no working tree, index or user notices, and a rewritten past is not followed."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlgate.errors import InfraError
-from mlgate.project import run
+from mlgate.ledger import past
+from mlgate.ledger.plumbing import Built, ask, build, common, nothing, objects, tell
 
-IDENTITY = {
-    f"GIT_{role}_{key}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for key, value in (("NAME", "mlgate"), ("EMAIL", "mlgate@localhost"))
-}
-# Set by Git for its hooks; they would point us to another repository or index.
-INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 STALE = 2.0  # seconds; Git holds a reference's lock for milliseconds
 
 
@@ -39,6 +31,15 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Now:
+    """The branch at one moment: its newest commit (empty: none), that commit's tree and some of its files."""
+
+    head: str = ""
+    tree: str = ""
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Branch:
     """The orphan branch `name` of the repository that `folder` lies in (a linked worktree works too)."""
 
@@ -47,35 +48,42 @@ class Branch:
 
     @property
     def ref(self) -> str:
+        """What is read here."""
         return f"refs/heads/{self.name}"
+
+    @property
+    def seen(self) -> str:
+        """What the newest commit was when it was last looked at: what came after it is new, what lacks it is forged."""
+        return f"refs/mlgate/seen/{self.name}"
+
+    @property
+    def lock(self) -> str:
+        """The file in Git's folder that one writer at a time holds."""
+        return f"mlgate-{self.name.replace('/', '-')}.lock"
+
+    def sync(self) -> None:
+        """Bring `ref` up to date with where the truth is: it is here already."""
+
+    def now(self, *names: str) -> Now:
+        """The branch as it stands, with the files of those names.
+
+        Raises
+        ------
+        Rewritten
+            If commits that were there are gone.
+        InfraError
+            If the branch is there and can't be read.
+        """
+        return self._look(names)[0]
 
     def head(self) -> str:
         """The newest commit, or empty where the branch does not exist; a broken branch is an error, never empty."""
-        find = ("rev-parse", "-q", "--verify", self.ref)
-        found = self._git(*find, check=False)
-        if found or not (self.common() / self.ref).exists():
-            return found
-        found = self._git(*find, check=False)  # it may have been born between the two looks
-        if not found:
-            raise InfraError(f"the branch {self.name} is damaged", f"see `git reflog {self.name}` and `git fsck`")
-        return found
-
-    def common(self) -> Path:
-        """The folder that all worktrees of the repository share."""
-        try:
-            return (self.folder / self._git("rev-parse", "--git-common-dir")).resolve()
-        except InfraError as error:
-            raise InfraError(f"{self.folder} is in no Git repository", "run `git init` and commit first") from error
+        return self.now().head
 
     def file(self, commit: str, name: str) -> bytes | None:
         """Content of a file at a commit, or None where the commit has no such file."""
-        row = self._git("ls-tree", "-z", "--full-tree", commit, "--", name).strip("\0")
-        if not row:
-            return None
-        return self._raw("cat-file", "blob", row.split()[2]).encode("utf-8", "surrogateescape")
-
-    def tree(self, commit: str) -> str:
-        return self._git("rev-parse", "--verify", f"{commit}^{{tree}}") if commit else ""
+        (found,) = objects(self.folder, [f"{commit}:{name}"])
+        return found[1] if found else None
 
     def log(self) -> list[Commit]:
         """Every commit of the branch, newest first, in Git's order: the clock has no say."""
@@ -83,61 +91,90 @@ class Branch:
         if not head:
             return []
         fields = "%H%x00%cI%x00%s%x00%(trailers:only,unfold)%x01"
-        text = self._git("log", "--first-parent", f"--format={fields}", head, "--")
+        text = tell(self.folder, "log", "--first-parent", f"--format={fields}", head, "--").text
         rows = [entry.strip("\n").split("\0") for entry in text.split("\x01") if entry.strip()]
         return [Commit(row[0], row[1], row[2], tuple(_trailers(row[3]))) for row in rows]
 
-    def write_tree(self, files: Mapping[str, bytes]) -> str:
-        """Store the files (flat) and return their tree; nothing refers to it yet."""
-        rows = []
-        for name, content in sorted(files.items()):
-            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-                raise InfraError(f"{name!r} is no file name for {self.name}", "use letters, digits, dot, dash")
-            blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=content)
-            rows.append(f"100644 blob {blob}\t{name}\n")
-        return self._git("mktree", stdin="".join(rows).encode())
+    def build(self, base: str, files: Mapping[str, bytes | None], message: str, parent: str) -> Built:
+        return build(self.folder, base, files, message, parent)
 
-    def add(self, tree: str, message: str, parent: str) -> str:
-        """Commit `tree` onto `parent` (empty: a first commit) if the branch still stands there.
+    def advance(self, commit: str, parent: str, reason: str) -> None:
+        """Let the branch name `commit` if it still stands at `parent` (empty: is not there).
 
         Raises
         ------
         Overtaken
             If the branch has moved; nothing was written but loose objects, which Git collects.
         """
-        parents = ["-p", parent] if parent else []
-        commit = self._git("commit-tree", tree, *parents, "-F", "-", stdin=message.encode("utf-8", "replace"))
-        with self._alone() as common:
-            self._await_lock(common / f"{self.ref}.lock")
+        none = nothing(self.folder, commit)
+        moves = f"update {self.ref} {commit} {parent or none}\nupdate {self.seen} {commit}\n"
+        with self._alone() as folder:
+            for ref in (self.ref, self.seen):
+                self._await_lock(folder / f"{ref}.lock")
+            answer = ask(self.folder, "update-ref", "--create-reflog", "-m", reason, "--stdin", stdin=moves.encode())
+            if not answer.code:
+                return
             if self.head() != parent:
                 raise Overtaken(f"the branch {self.name} was written by someone else meanwhile", "run it again")
-            reason = message.partition("\n")[0]
-            self._git("update-ref", "--create-reflog", "-m", reason, self.ref, commit, parent or "0" * len(commit))
+        raise InfraError(
+            f"the branch {self.name} can't be written: {answer.words}", "check the disk and the rights of .git"
+        )
+
+    def add(self, files: Mapping[str, bytes | None], message: str, parent: str) -> str:
+        """Commit `files`, and no others, onto `parent`, and let the branch name that commit."""
+        commit = self.build("", files, message, parent).commit
+        self.advance(commit, parent, message.partition("\n")[0])
         return commit
+
+    def accept(self) -> list[str]:
+        """Take the branch as it stands for its past from now on; lines that say which commits that gives up."""
+        now, seen = self._found(())
+        return past.accept(self.folder, self.name, self.seen, seen, now.head)
+
+    def _look(self, names: tuple[str, ...]) -> tuple[Now, str]:
+        now, seen = self._found(names)
+        if not now.head and (common(self.folder) / self.ref).exists():
+            now, seen = self._found(names)  # it may have been born between the two looks
+            if not now.head:
+                raise InfraError(f"the branch {self.name} is damaged", f"see `git reflog {self.name}` and `git fsck`")
+        if now.head != seen:
+            past.refuse(self.folder, self.name, seen, now.head)
+            if now.head:  # as far as this repository can be written: looking does not need it
+                old = seen or nothing(self.folder, now.head)
+                ask(self.folder, "update-ref", "--create-reflog", self.seen, now.head, old)
+        return now, seen
+
+    def _found(self, names: tuple[str, ...]) -> tuple[Now, str]:
+        """What is there and what was seen, read in this order: whoever writes meanwhile makes the later part newer.
+
+        So the head is never behind what was seen, and a decision on newer files is stopped by the head that it names.
+        """
+        files = [f"{self.ref}:{name}" for name in names]
+        seen, head, tree, *found = objects(self.folder, [self.seen, self.ref, f"{self.ref}^{{tree}}", *files])
+        contents = {name: one[1] if one else None for name, one in zip(names, found, strict=True)}
+        return Now(head[0] if head else "", tree[0] if tree else "", contents), seen[0] if seen else ""
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
         """One writer at a time; the kernel frees the lock of one that was killed."""
-        common = self.common()
-        with (common / f"mlgate-{self.name.replace('/', '-')}.lock").open("w") as lock:
+        folder = common(self.folder)
+        path = folder / self.lock
+        try:
+            lock = path.open("w")
+        except OSError as error:
+            raise InfraError(f"cannot write {path}: {error.strerror}", "make .git writable, free space") from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield common
+            yield folder
 
     @staticmethod
     def _await_lock(path: Path) -> None:
         """Wait for another Git to finish; a lock left behind by one that was killed has nobody, as we are alone."""
+        until = time.monotonic() + STALE  # a clock set back would leave the file young for ever
         with contextlib.suppress(FileNotFoundError):
-            while time.time() - path.stat().st_mtime < STALE:
+            while time.time() - path.stat().st_mtime < STALE and time.monotonic() < until:
                 time.sleep(0.02)
             path.unlink()
-
-    def _git(self, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
-        return self._raw(*arguments, stdin=stdin, check=check).strip()
-
-    def _raw(self, *arguments: str, stdin: bytes | None = None, check: bool = True) -> str:
-        environ = {key: value for key, value in os.environ.items() if key not in INHERITED} | IDENTITY
-        environ["LC_ALL"] = "C"
-        return run(["git", *arguments], self.folder, environ=environ, stdin=stdin, check=check, apart=True)
 
 
 def _trailers(text: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.option("--release", "wanted", metavar="DIGEST", help="Its digest or version, or the start of one; else HEAD's.")
 @click.option("--dry-run", is_flag=True, help="Show what would change in the ledger; change nothing.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
-def command(environment: str, wanted: str | None, dry_run: bool, engine: str | None) -> int:
+@click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
+def command(environment: str, wanted: str | None, dry_run: bool, engine: str | None, remote: str | None) -> int:
     """Commit a release to an environment and start it: the former one serves until the new one has proven itself.
 
     The files are compared with their digest first. A release that does not start or fails its smoke test never takes
@@ -30,7 +31,7 @@ def command(environment: str, wanted: str | None, dry_run: bool, engine: str | N
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine), environment, wanted, dry_run).exit_code
+    return run(Project.find(engine=engine, remote=remote), environment, wanted, dry_run).exit_code
 
 
 def run(project: Project, environment: str, wanted: str | None = None, dry_run: bool = False) -> Report:
@@ -38,7 +39,8 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
     from mlgate.console import recording, working
     from mlgate.engine.bundles import bundle_of, ledger_files, packaged
     from mlgate.engine.rollout import person, roll_out, told
-    from mlgate.ledger import Ledger
+    from mlgate.ledger import Ledger, approver, run_url
+    from mlgate.ledger.order import require_newest
 
     if environment == "production":
         raise ConfigError("production takes only what staging has proven", "run `mlgate promote`")
@@ -52,13 +54,21 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
             report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
             return report
         subject = f"deploy({environment}): {release.model} {release.version}"
-        trailers = {"Run": "local", "Approved-By": person(project)}
+        trailers = {"Run": run_url(), "Approved-By": approver(None, person(project))}
+        files = ledger_files(bundle)
         with working(f"starting {release.version} in {environment}"):
             done = roll_out(
                 project,
                 environment,
                 release,
-                lambda: ledger.write(environment, release, ledger_files(bundle), subject, trailers),
+                lambda: ledger.write(
+                    environment,
+                    release,
+                    files,
+                    subject,
+                    trailers,
+                    guard=lambda now: require_newest(project, environment, release, now),
+                ),
                 report,
             )
         if done:

@@ -132,7 +132,7 @@ def _champion(project: Project) -> Release | None:
             remote = elsewhere.splitlines()[0].split("/")[0]
             raise DataError(
                 f"{elsewhere.splitlines()[0]} exists, but env/production is not in this clone",
-                f"run `git fetch {remote} env/production:env/production`",
+                f"set MLGATE_REMOTE={remote}, or run `git fetch {remote} env/production:env/production`",
             )
     return ledger.read("production")
 

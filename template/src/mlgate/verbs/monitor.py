@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--env", "environment", default="production", show_default=True, help="Whose traffic to look at.")
 @click.option("--as-of", metavar="TIME", help="Judge the windows up to this time (ISO 8601, UTC), not up to now.")
-def command(environment: str, as_of: str | None) -> int:
+@click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
+def command(environment: str, as_of: str | None, remote: str | None) -> int:
     """Look for drift in live traffic and decide: healthy, watch, investigate or retrain.
 
     Compares the prediction log with the profile that travels with the release. Exit 1 where something is to be done.
@@ -34,7 +35,7 @@ def command(environment: str, as_of: str | None) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(), environment, _moment(as_of) if as_of else None).exit_code
+    return run(Project.find(remote=remote), environment, _moment(as_of) if as_of else None).exit_code
 
 
 def run(project: Project, environment: str = "production", as_of: datetime | None = None) -> Report:
@@ -59,7 +60,7 @@ def run(project: Project, environment: str = "production", as_of: datetime | Non
         release = _release(project, environment)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        profile = _profile(project, release)
+        profile = _profile(project, environment, release)
         with working("reading predictions and judging windows"):
             view = _view(project, environment, release, profile, as_of)
         report.checks += checks(view, monitor)
@@ -95,13 +96,18 @@ def _release(project: Project, environment: str) -> Release:
     return release
 
 
-def _profile(project: Project, release: Release) -> Profile:
+def _profile(project: Project, environment: str, release: Release) -> Profile:
+    """The reference that travels with the release: in the ledger, or, where an older one lacks it, on this machine."""
     from mlgate.drift.profile import Profile
+    from mlgate.ledger import Ledger
 
+    kept = Ledger(project).file(environment, "profile.json")
+    if kept is not None:
+        return Profile.from_json(kept)
     path = project.state / "releases" / release.hex / "src" / "artifacts" / "profile.json"
     if not path.is_file():
         raise InfraError(
-            f"{path} is missing: the files of release {release.version} are not on this machine",
+            f"the ledger keeps no profile.json, and release {release.version} is not on this machine",
             f"check out {release.source_commit[:12]} and run `mlgate package`, or monitor where it was built",
         )
     return Profile.from_json(path.read_bytes())

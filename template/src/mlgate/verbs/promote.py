@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
+@click.option("--approved-by", metavar="NAME", help="Who decided; else MLGATE_APPROVED_BY, GITHUB_ACTOR or Git's user.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
-def command(approved_by: str | None, engine: str | None) -> int:
+@click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
+def command(approved_by: str | None, engine: str | None, remote: str | None) -> int:
     """Copy the staging release to production: nothing is rebuilt, and the ledger keeps who approved.
 
     Refused unless staging serves it in good health. MLflow's alias `champion` follows the ledger.
@@ -29,14 +30,14 @@ def command(approved_by: str | None, engine: str | None) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine), approved_by).exit_code
+    return run(Project.find(engine=engine, remote=remote), approved_by).exit_code
 
 
 def run(project: Project, approved_by: str | None = None) -> Report:
     """Promote the release that the staging ledger names."""
     from mlgate.console import recording, working
     from mlgate.engine.rollout import mirrored, person, roll_out, told
-    from mlgate.ledger import Ledger
+    from mlgate.ledger import CARRIED, Ledger, approver, run_url
 
     with recording(project, "promote") as report:
         ledger = Ledger(project)
@@ -44,13 +45,12 @@ def run(project: Project, approved_by: str | None = None) -> Report:
         release = _proven(project, ledger)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        approver = (approved_by if approved_by is not None else person(project)).strip()
-        if not approver:
+        by = approver(approved_by, person(project))
+        if not by:
             raise ConfigError("a promotion needs the name of who approved it", "give it as --approved-by NAME")
-        names = ("holdout.parquet", "model.json")
-        files = {name: content for name in names if (content := ledger.file("staging", name)) is not None}
+        files = ledger.files("staging", CARRIED)
         subject = f"promote(production): {release.model} {release.version}"
-        trailers = {"Run": "local", "Approved-By": approver, "Promoted-From": source}
+        trailers = {"Run": run_url(), "Approved-By": by, "Promoted-From": source}
         with working(f"starting {release.version} in production"):
             done = roll_out(
                 project,
@@ -60,7 +60,7 @@ def run(project: Project, approved_by: str | None = None) -> Report:
                 report,
             )
         if done:
-            report.notes.insert(0, f"{told('production', release, report)}, by {approver}")
+            report.notes.insert(0, f"{told('production', release, report)}, by {by}")
             report.notes.append(mirrored(project, release))
     return report
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where.")
 @click.option("--to", metavar="VERSION|COMMIT", help="Which earlier release; by default the one before.")
-@click.option("--approved-by", metavar="NAME", help="Who decided; by default Git's user.")
+@click.option("--approved-by", metavar="NAME", help="Who decided; else MLGATE_APPROVED_BY, GITHUB_ACTOR or Git's user.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
-def command(environment: str, to: str | None, approved_by: str | None, engine: str | None) -> int:
+@click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
+def command(environment: str, to: str | None, approved_by: str | None, engine: str | None, remote: str | None) -> int:
     """Return an environment to an earlier release: verified, started beside the present one, then switched.
 
     A second rollback undoes the first; `--to` goes further back.
@@ -30,14 +31,14 @@ def command(environment: str, to: str | None, approved_by: str | None, engine: s
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine), environment, to, approved_by).exit_code
+    return run(Project.find(engine=engine, remote=remote), environment, to, approved_by).exit_code
 
 
 def run(project: Project, environment: str, to: str | None = None, approved_by: str | None = None) -> Report:
     """Roll `environment` back to the release before, or to the one `to` names."""
     from mlgate.console import recording, working
     from mlgate.engine.rollout import mirrored, person, roll_out
-    from mlgate.ledger import Ledger
+    from mlgate.ledger import Ledger, approver, run_url
 
     with recording(project, "rollback") as report:
         ledger = Ledger(project)
@@ -48,13 +49,13 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
         subject = f"rollback({environment}): {release.model} {release.version}"
-        trailers = {"Run": "local", "Approved-By": approved_by or person(project)}
+        trailers = {"Run": run_url(), "Approved-By": approver(approved_by, person(project))}
         with working(f"starting {release.version} in {environment}"):
             done = roll_out(
                 project,
                 environment,
                 release,
-                lambda: ledger.restore(environment, target.commit, subject, trailers),
+                lambda: ledger.restore(environment, target.commit, subject, trailers, entries[0].commit),
                 report,
             )
         if done:
@@ -78,7 +79,7 @@ def choose(entries: list[Entry], environment: str, to: str | None) -> Entry:
         raise DataError(f"nothing was ever deployed to {environment}", "run `mlgate deploy --env staging`")
     now = entries[0].release.image if entries[0].release else ""
     reverted = {entry.trailers["Reverts"] for entry in entries if "Reverts" in entry.trailers}
-    earlier = [e for e in entries if e.release and e.release.image != now and e.commit not in reverted]
+    earlier = [e for e in entries if e.release and e.release.image != now and e.commit not in reverted and not e.stands]
     if to is None:
         if not earlier:
             raise DataError(f"{environment} has no other release to return to", mend)

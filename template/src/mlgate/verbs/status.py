@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
-def command(engine: str | None) -> int:
+@click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
+def command(engine: str | None, remote: str | None) -> int:
     """Show what each environment should run and does run; exit code 1 where the two differ.
 
     \b
@@ -24,7 +25,7 @@ def command(engine: str | None) -> int:
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine)).exit_code
+    return run(Project.find(engine=engine, remote=remote)).exit_code
 
 
 def run(project: Project) -> Report:
