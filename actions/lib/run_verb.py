@@ -21,7 +21,8 @@ PROGRAMS = ("mlgate", "dvc", "pytest", "pre-commit")
 UNSET = {"status": "error", "exit-code": "3", "data-digest": "", "model-digest": "", "image-digest": ""}
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], level: str = "error") -> int:
+    """Run and show; `level` is that of the annotations for what is red."""
     output(UNSET)  # whatever happens next, each output has a value
     show, words = _parsed(argv)
     started = time.time() - 2  # file systems keep coarse times
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> int:
     status = _status(code, found)
     for verdict in found:
         summarise(page(verdict))
-    annotate_all(_annotations(found, words, code))
+    annotate_all((level, title, message) for title, message in _red(found, words, code))
     subject = {name: next((v.subject[name] for v in reversed(found) if v.subject.get(name)), "") for name in _SUBJECT}
     digests = {name.replace("_", "-"): value for name, value in subject.items()}
     output({"status": status, "exit-code": str(code), **digests})
@@ -80,15 +81,15 @@ def _status(code: int, found: list[Verdict]) -> str:
     return status if status in ("fail", "error") else red
 
 
-def _annotations(found: list[Verdict], words: list[str], code: int) -> list[tuple[str, str, str]]:
+def _red(found: list[Verdict], words: list[str], code: int) -> list[tuple[str, str]]:
     rows = [
-        ("error", f"{verdict.verb}: {check.id}", check.evidence + (f"; next: {check.mend}" if check.mend else ""))
+        (f"{verdict.verb}: {check.id}", check.evidence + (f"; next: {check.mend}" if check.mend else ""))
         for verdict in found
         for check in verdict.checks
         if check.red
     ]
     if code and not rows:
-        rows.append(("error", " ".join(words[:2]), f"ended with {code}; the log above says why"))
+        rows.append((" ".join(words[:2]), f"ended with {code}; the log above says why"))
     return rows
 
 

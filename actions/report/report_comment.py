@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from actionlib import sticky
-from actionlib.markdown import COMMENT_CHARACTERS, cut, summarise
+from actionlib.markdown import COMMENT_CHARACTERS, cut, escape, summarise
 from actionlib.problems import ActionError, ended
 from actionlib.rest import Client, Refused
 from actionlib.verdicts import Verdict, read, worst
@@ -25,7 +25,8 @@ def main() -> int:
     output({"status": "error", "comment": ""})
     verdicts = collected(Path(os.environ.get("REPORTS", "reports")))
     jobs = results(os.environ.get("NEEDS", "{}"))
-    text = page(verdicts, jobs, links(os.environ))
+    note = os.environ.get("NOTE", "")
+    text = (f"> ⚠️ {escape(note)}\n\n" if note else "") + page(verdicts, jobs, links(os.environ))
     summarise(text)
     status = overall(verdicts, jobs)
     output({"status": status})

@@ -107,11 +107,16 @@ def _collect(project: Project, copy: Project, report: Report) -> None:
 def _branch(project: Project, copy: Project, report: Report) -> None:
     """Commit data version and lock on `mlgate/retrain`, with the report as the message."""
     from mlgate.cards import markdown
+    from mlgate.console import working
     from mlgate.files import write_atomic
+    from mlgate.versions import store
 
     text = markdown(report)
     digest = report.subject.data_digest.removeprefix("sha256:")[:12]
     write_atomic(project.reports / "retrain.md", text.encode())
+    if store.remote(project):
+        with working("sending data and model to the DVC remote"):
+            store.push(copy)
     copy.git("add", "--", "data", "dvc.lock")
     message = f"retrain: data {digest}\n\n{text}"
     identity = ["-c", "user.name=mlgate", "-c", "user.email=mlgate@localhost"]
