@@ -153,6 +153,10 @@ class DeploySection(Section):
         default="process", description="what runs a release; `none`: something else watches the branches"
     )
     soak: Duration | None = Field(default=None, description="a release is this long in staging before it is promoted")
+    latency_ms: int = Field(
+        default=500, ge=1, description="p95 of single rows in the smoke test; a slower release takes no traffic"
+    )
+    memory_mb: int = Field(default=2_048, ge=128, description="of one container; one that takes more is killed")
     verify: Literal["none", "key", "github"] = Field(
         default="none", description="whose signature an image needs: of `deploy.key`, or of this repository's workflow"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toy_repository import PARAMS, PRODUCTION, STAGING, git, processes_of
+from toy_repository import processes_of, toy_project
 
 from mlgate.engine import bluegreen as engine
 from mlgate.project import Project
@@ -23,14 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.delenv("MLGATE_STATE", raising=False)
-    root = tmp_path / "toy"
-    (root / "src" / "model").mkdir(parents=True)
-    (root / "params.yaml").write_text(PARAMS.format(staging=STAGING, production=PRODUCTION))
-    (root / ".gitignore").write_text(".mlgate/\nreports/\n")
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", "-A")
-    git(root, "-c", "user.name=someone", "-c", "user.email=someone@localhost", "commit", "-q", "-m", "first")
-    return Project(root)
+    return toy_project(tmp_path / "toy")
 
 
 @pytest.fixture

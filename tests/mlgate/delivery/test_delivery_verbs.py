@@ -89,7 +89,9 @@ def test_the_ledger_keeps_of_the_holdout_hashes_and_scores_alone(here: Project) 
     assert Ledger(here).file("staging", "model.json") == b'{"seed": "a"}'
 
 
-@pytest.mark.parametrize(("fault", "red"), [("wrong-scores", "golden"), ("dies-at-start", "ready")])
+@pytest.mark.parametrize(
+    ("fault", "red"), [("wrong-scores", "golden"), ("dies-at-start", "ready"), ("slow", "latency")]
+)
 def test_a_failed_deploy_reverts_its_commit_and_the_former_serves_on(here: Project, fault: str, red: str) -> None:
     a = toy_release(here, "a")
     assert main(["deploy", "--env", "staging"]) == 0
@@ -299,9 +301,11 @@ def test_bentoml_itself_is_started_served_and_stopped(served: Project, monkeypat
     launch = launch_bento(stage, "sha256:" + "0" * 64, version, "staging", served.environment_state("staging"))
     files = sorted(path for path in stage.rglob("*"))
     checks = engine.release(
-        served, "staging", launch, lambda url: smoke(url, stage / "src" / "artifacts" / "golden.json", version)
+        served, "staging", launch, lambda url: smoke(url, stage / "src" / "artifacts" / "golden.json", version, 2000)
     )
-    assert {check.id: check.status for check in checks} == {"version": "pass", "golden": "pass", "contract": "pass"}
+    assert {check.id: check.status for check in checks} == dict.fromkeys(
+        ("version", "golden", "contract", "latency"), "pass"
+    )
     assert serving(STAGING) == version
     assert sorted(path for path in stage.rglob("*")) == files  # no bytecode beside what has a digest
     running = engine.running(served, "staging")

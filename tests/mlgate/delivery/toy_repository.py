@@ -68,6 +68,17 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def toy_project(root: Path) -> Project:
+    """A committed repository."""
+    (root / "src" / "model").mkdir(parents=True)
+    (root / "params.yaml").write_text(PARAMS.format(staging=STAGING, production=PRODUCTION))
+    (root / ".gitignore").write_text(".mlgate/\nreports/\n")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "-c", "user.name=someone", "-c", "user.email=someone@localhost", "commit", "-q", "-m", "first")
+    return Project(root)
+
+
 def toy_launch(project: Project, seed: str, fault: str = "none") -> Launch:
     """How to start the toy service as a release of staging."""
     release, folder = make_release(seed), project.environment_state("staging")
@@ -79,7 +90,7 @@ def toy_examination(folder: Path, seed: str) -> Callable[[str], list[Check]]:
     """The smoke test with golden rows that the toy service scores as x / 10."""
     golden = folder / "golden.json"
     golden.write_text('{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 7}], "scores": [0.1, 0.7]}')
-    return lambda url: smoke(url, golden, make_release(seed).version)
+    return lambda url: smoke(url, golden, make_release(seed).version, 500)
 
 
 def processes_of(project: Project) -> list[int]:

@@ -36,6 +36,8 @@ async def predict(request: Request) -> Response:
     if any("x" not in row for row in rows):
         status = 500 if fault == "crashes-on-nonsense" else 400
         return JSONResponse({"error": "unknown column", "detail": []}, status)
+    if fault == "slow" and len(rows) == 1:
+        await asyncio.sleep(0.6)
     offset = 0.25 if fault == "wrong-scores" else 0.0
     predictions = [{"id": row.get("id"), "score": row["x"] / 10 + offset} for row in rows]
     said = "someone-else" if fault == "wrong-version" else version
@@ -86,4 +88,4 @@ routes = [
     Route("/slow", slow, methods=["GET", "POST"]),
 ]
 routes += [Route("/stream", stream), Route("/echo", echo, methods=["GET", "POST", "PUT", "HEAD", "DELETE"])]
-uvicorn.run(Starlette(routes=routes), host="127.0.0.1", port=port, log_level="warning")
+uvicorn.run(Starlette(routes=routes), host=os.environ.get("TOY_HOST", "127.0.0.1"), port=port, log_level="warning")

@@ -33,8 +33,12 @@ class Local(ABC):
     def launch(self, environment: str, release: Release, bundle: Path) -> Launch:
         """How a copy of the release unpacked in `bundle` is started for `environment`."""
 
+    def bundle(self, release: Release) -> Path:
+        """The release's files on this machine, compared with their digest."""
+        return bundle_of(self.project, release)
+
     def check(self, environment: str, release: Release) -> None:
-        bundle_of(self.project, release)
+        self.bundle(release)
         bluegreen.check_port(self.project, environment)
 
     def release(self, environment: str, release: Release) -> list[Check]:
@@ -60,10 +64,15 @@ class Local(ABC):
         return said or [f"{environment} never ran on this machine"]
 
     def _bring(self, act: Callable[..., list[Check]], environment: str, release: Release) -> list[Check]:
-        bundle = bundle_of(self.project, release)
+        bundle = self.bundle(release)
         golden = bundle / ARTIFACTS / "golden.json"
         launch = self.launch(environment, release, bundle)
-        checks = act(self.project, environment, launch, lambda url: smoke(url, golden, release.version))
+        latency = self.project.params.deploy.latency_ms
+
+        def examine(url: str) -> list[Check]:
+            return smoke(url, golden, release.version, latency)
+
+        checks = act(self.project, environment, launch, examine)
         if any(check.status != "pass" for check in checks):
             return checks
         said = f"{release.version} at http://127.0.0.1:{bluegreen.port_of(self.project, environment)}"

@@ -127,6 +127,11 @@ class State:
         return found if found and found.alive else None
 
     @property
+    def client_path(self) -> Path:
+        """Says which container engine ran copies here; missing where none did."""
+        return self.folder / "client"
+
+    @property
     def copies(self) -> Path:
         """Where copies are recorded."""
         return self.folder / "replicas"

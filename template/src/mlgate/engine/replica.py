@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from mlgate.engine import leftovers
 from mlgate.engine.pids import MARK, birth
 from mlgate.engine.records import Launch, Program, Replica, State, processes, strays
 from mlgate.errors import InfraError
@@ -141,6 +142,7 @@ def sweep(state: State, keep: Replica | None = None) -> None:
     for process in strays(state, keep):
         with contextlib.suppress(psutil.Error):
             process.kill()
+    leftovers.clear(state, keep)
     for home in state.copies.glob(f"*{HOME}"):
         if keep is None or home != home_of(keep.record):
             shutil.rmtree(home, ignore_errors=True)

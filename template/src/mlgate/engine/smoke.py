@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,19 @@ from mlgate.report import Check
 
 TOLERANCE = 1e-9  # relative above one: the same code on the same machine has no reason for more
 PROBE = {"x-mlgate-probe": "smoke"}  # the service logs these rows as a probe, and does not remember them
+SINGLE, SLOW = 20, 1  # single rows that are asked for, and how many of them are beyond the 95th percentile
 BROKEN = b'{"rows": [{"no_such_column": "?"}]}'
 
 
-def smoke(url: str, golden: Path, version: str) -> list[Check]:
-    """Ask a running release for the golden rows and for nonsense.
+def smoke(url: str, golden: Path, version: str, latency_ms: float) -> list[Check]:
+    """Ask a running release for the golden rows, at once and one by one, and for nonsense.
 
     Returns
     -------
     list of Check
         `version`: the answer carries the version deployed. `golden`: scores equal those recorded at build time
-        within 1e-9. `contract`: nonsense is answered by 4xx. A release that cannot be asked fails them all.
+        within 1e-9. `contract`: nonsense is answered by 4xx. `latency`: of single rows, 95 % are answered within
+        `latency_ms`. A release that cannot be asked fails `golden`, and nothing else is asked.
     """
     import httpx
 
@@ -37,9 +41,10 @@ def smoke(url: str, golden: Path, version: str) -> list[Check]:
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             answer = client.post("/predict", json={"rows": rows}, headers=PROBE)
             refusal = client.post("/predict", content=BROKEN, headers={"content-type": "application/json", **PROBE})
+            checks = [_version(answer, version), _golden(answer, expected), _contract(refusal)]
+            return [*checks, _latency(client, rows, latency_ms)]
     except httpx.HTTPError as error:
         return [_failed("golden", f"no answer: {error!r}")]
-    return [_version(answer, version), _golden(answer, expected), _contract(refusal)]
 
 
 def _version(answer: Any, version: str) -> Check:
@@ -71,6 +76,20 @@ def _contract(refusal: Any) -> Check:
     good = 400 <= refusal.status_code < 500
     return Check(id="contract", title="Nonsense is refused", status="pass" if good else "fail",
                  evidence=f"an unknown column was answered by {refusal.status_code}")  # fmt: skip
+
+
+def _latency(client: Any, rows: Sequence[Any], most: float) -> Check:
+    """The 95th percentile of single rows, one after the other; given up where it can only be worse than `most`."""
+    taken: list[float] = []
+    while len(taken) < SINGLE and sum(ms > most for ms in taken) <= SLOW:
+        started = time.perf_counter()
+        client.post("/predict", json={"rows": [rows[len(taken) % len(rows)]]}, headers=PROBE)
+        taken.append((time.perf_counter() - started) * 1e3)
+    p95 = sorted(taken)[-SLOW - 1]
+    evidence = f"{len(taken)} single rows: median {statistics.median(taken):.1f} ms, p95 {p95:.1f} ms"
+    return Check(id="latency", title="Single rows are answered in time", status="pass" if p95 <= most else "fail",
+                 observed=p95, threshold=most, unit="ms", evidence=evidence,
+                 mend="" if p95 <= most else "find what is slow, or raise deploy.latency_ms")  # fmt: skip
 
 
 def _numbers(value: Any) -> list[float]:

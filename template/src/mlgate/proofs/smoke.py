@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,8 @@ from mlgate.report import Check
 
 VERSION = "0123456789ab"
 SCORES = [0.25, 0.5, 0.125]
-CHECKS = ("version", "golden", "contract")
+CHECKS = ("version", "golden", "contract", "latency")
+LATENCY_MS = 500.0
 
 
 def proofs(scratch: Path) -> dict[str, Proof]:
@@ -27,7 +29,7 @@ def proofs(scratch: Path) -> dict[str, Proof]:
     def ask(check: str, **wrong: Any) -> Callable[[], Check]:
         def run() -> Check:
             with _service(**wrong) as url:
-                return next(found for found in smoke(url, golden, VERSION) if found.id == check)
+                return next(found for found in smoke(url, golden, VERSION, LATENCY_MS) if found.id == check)
 
         return run
 
@@ -43,20 +45,24 @@ def proofs(scratch: Path) -> dict[str, Proof]:
             },
         ),
         "contract": Proof(ask("contract"), {"nonsense answered": ask("contract", refusal=200)}),
+        "latency": Proof(ask("latency"), {"a second a row": ask("latency", seconds=1.0)}),
     }
 
 
 @contextmanager
 def _service(
-    version: str = VERSION, scores: list[Any] | None = None, status: int = 200, refusal: int = 422
+    version: str = VERSION, scores: list[Any] | None = None, status: int = 200, refusal: int = 422, seconds: float = 0
 ) -> Iterator[str]:
-    """A service that answers the golden rows with `scores`, and an unknown column with `refusal`."""
+    """A service that answers the golden rows with `scores`, a single row after `seconds`, and an unknown column with
+    `refusal`."""
     answer = {"model_version": version, "predictions": [{"score": score} for score in scores or SCORES]}
 
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            known = all("a" in row for row in json.loads(body)["rows"])
+            rows = json.loads(body)["rows"]
+            known = all("a" in row for row in rows)
+            time.sleep(seconds if len(rows) == 1 and known else 0)
             content = json.dumps(answer if known else {"error": "no such column"}).encode()
             self.send_response(status if known else refusal)
             self.send_header("x-model-version", version)
