@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
 
+from mlgate.duration import Duration
 from mlgate.errors import ConfigError
-from mlgate.params import Duration, Section
+from mlgate.params import Section
 from mlgate.yaml_file import read_yaml
 
 FILE = Path("governance") / "model.yaml"

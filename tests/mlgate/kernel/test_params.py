@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mlgate.duration import parse_duration
 from mlgate.errors import ConfigError
-from mlgate.params import parse, parse_duration
+from mlgate.params import parse
 from mlgate.yaml_file import read_yaml
 
 TEMPLATE = Path(__file__).parents[3] / "template" / "params.yaml"

@@ -12,8 +12,8 @@ import pandas as pd
 
 from mlgate.adopt.columns import Findings
 from mlgate.adopt.trial import Trial
+from mlgate.duration import format_duration
 from mlgate.gates.sample import FEWEST, NEAR_PERFECT_AUC
-from mlgate.params import format_duration
 
 SHARES = (0.2, 0.3, 0.4, 0.5)
 ROOM = 1.3  # a hash gives a side somewhat more or fewer rows than its share

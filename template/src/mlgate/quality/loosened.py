@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mlgate.duration import format_duration
 from mlgate.errors import MlgateError
 from mlgate.gates.metrics import METRICS
-from mlgate.params import Params, format_duration
+from mlgate.params import Params
 from mlgate.report import Check
 
 Looser = Callable[[Any, Any], bool]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from mlgate.params import format_duration
+from mlgate.duration import format_duration
 from mlgate.quality.context import Context, skipped, verdict
 from mlgate.report import Check
 
