@@ -76,16 +76,17 @@ def check(client: Client, days: float, now: datetime) -> int:
     try:
         said = client.call("GET", f"/contents/{FILE}?ref={BRANCH}")
         last = datetime.fromisoformat(json.loads(base64.b64decode(said["content"]))["beats"][0]["at"])
+        age = (now - last).total_seconds() / 86400
     except Refused as error:
         message = f"no heartbeat yet: the workflow `monitor` has not run ({error})"
         output({"message": message})
         print(message)
         return 0
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ActionError(
-            f"{FILE} on {BRANCH} is damaged: {error}", "run the workflow `monitor`; it writes it anew"
-        ) from error
-    age = (now - last).total_seconds() / 86400
+    except (ValueError, LookupError, TypeError) as error:
+        message = f"{FILE} on {BRANCH} is damaged ({error}): run the workflow `monitor`, which writes it anew"
+        annotate("warning", message, "stale heartbeat")
+        output({"stale": "true", "message": message})
+        return 0
     stale = age > days
     message = f"`monitor` last ran {age:.1f} days ago"
     if stale:

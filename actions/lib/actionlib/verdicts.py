@@ -62,7 +62,7 @@ def read(path: Path) -> Verdict | None:
     try:
         said = json.loads(path.read_bytes())
         return _verdict(verb, said)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         return damaged(verb, f"{path.name} is not a report of mlgate: {str(error)[:100]}")
 
 

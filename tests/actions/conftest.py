@@ -1,0 +1,272 @@
+"""What tests of the actions share: a module run by its front door, and a GitHub of their own that fails on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+ACTIONS = Path(__file__).resolve().parents[2] / "actions"
+BOT = "github-actions[bot]"
+
+
+@dataclass
+class Ended:
+    """A finished step as the runner sees it."""
+
+    code: int
+    log: str
+    outputs: dict[str, str]
+    summary: str
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """`GITHUB_OUTPUT` as the runner reads it: the last value of a name counts."""
+    found, lines = {}, iter(text.splitlines())
+    for line in lines:
+        name, _, delimiter = line.partition("<<")
+        assert delimiter, f"not a heredoc: {line!r}"
+        value = []
+        for row in lines:
+            if row == delimiter:
+                break
+            value.append(row)
+        else:
+            raise AssertionError(f"{name} does not end")
+        found[name] = "\n".join(value)
+    return found
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> Callable[..., Ended]:
+    """`step("report/report_comment.py", folder, REPORTS="reports")`: runs a module as an action's step does."""
+
+    def _step(module: str, folder: Path, *words: str, **env: str) -> Ended:
+        files = {name: tmp_path / name for name in ("output", "summary")}
+        for path in files.values():
+            path.write_text("", encoding="utf-8")
+        lib = os.pathsep.join(str(ACTIONS / name) for name in ("lib", "report"))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "MLGATE_", "PYTEST_"))}
+        environ = kept | {
+            "PYTHONPATH": lib,
+            "GITHUB_OUTPUT": str(files["output"]),
+            "GITHUB_STEP_SUMMARY": str(files["summary"]),
+            "GITHUB_REPOSITORY": "ada/card-fraud",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_RUN_ID": "17",
+            "MLGATE_API_WAIT": "0",
+        }
+        done = subprocess.run(
+            [sys.executable, str(ACTIONS / module), *words],
+            cwd=folder,
+            env=environ | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        said = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+        return Ended(done.returncode, done.stdout + done.stderr, read_outputs(said["output"]), said["summary"])
+
+    return _step
+
+
+@dataclass
+class GitHub:
+    """A repository's issues, comments, pull requests and statuses. `faults` are answered first, one a request."""
+
+    url: str = ""
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
+    denied: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def environ(self) -> dict[str, str]:
+        return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": "a-token"}
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+        if method in self.denied:
+            return 403, {"message": "Resource not accessible by integration"}
+        if found := re.fullmatch(r"/issues/(\d+)/comments", path):
+            return self._listed(method, self.comments, query, body, {"issue": int(found[1])})
+        if found := re.fullmatch(r"/issues/comments/(\d+)", path):
+            return self._changed(self.comments, int(found[1]), body)
+        if found := re.fullmatch(r"/issues/(\d+)/labels", path):
+            return 200, [{"name": name} for name in body["labels"]]
+        if path == "/issues":
+            return self._listed(method, self.issues, query, body, {"state": "open"})
+        if found := re.fullmatch(r"/issues/(\d+)", path):
+            return self._changed(self.issues, int(found[1]), body)
+        if path == "/pulls":
+            return self._listed(method, self.pulls, query, body, {"state": "open"})
+        if found := re.fullmatch(r"/pulls/(\d+)", path):
+            return self._changed(self.pulls, int(found[1]), body)
+        if found := re.fullmatch(r"/statuses/([0-9a-f]{40})", path):
+            self.statuses.append({**body, "sha": found[1]})
+            return 201, body
+        if found := re.fullmatch(r"/contents/(.+)", path):
+            import base64
+
+            content = self.files.get(found[1])
+            return (
+                (404, {"message": "Not Found"})
+                if content is None
+                else (200, {"content": base64.b64encode(content).decode()})
+            )
+        return 404, {"message": "Not Found"}
+
+    def _listed(self, method: str, rows: list[Any], query: Any, body: Any, more: dict[str, Any]) -> tuple[int, Any]:
+        if method == "POST":
+            number = max((row["number"] for row in rows), default=0) + 1
+            made = {
+                "number": number,
+                "id": number,
+                "user": {"login": BOT},
+                "html_url": f"https://x/{number}",
+                **more,
+                **body,
+            }
+            rows.append(made)
+            return 201, made
+        state = query.get("state", ["open"])[0]
+        shown = [row for row in rows if row.get("state", state) == state]
+        size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
+        return 200, shown[size * (page - 1) : size * page]
+
+    def _changed(self, rows: list[Any], number: int, body: Any) -> tuple[int, Any]:
+        row = next((row for row in rows if row["number"] == number), None)
+        if row is None:
+            return 404, {"message": "Not Found"}
+        row.update(body)
+        return 200, row
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    state = GitHub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do(self) -> None:
+            where = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            assert self.headers["Authorization"] == "Bearer a-token"
+            state.asked.append((self.command, self.path))
+            headers: dict[str, str] = {}
+            if state.faults:
+                status, headers, answer = state.faults.pop(0)
+            else:
+                path = where.path.removeprefix("/repos/ada/card-fraud")
+                query = parse_qs(where.query)
+                status, answer = state.answer(self.command, path, query, body)
+                if isinstance(answer, list) and len(answer) == int(query.get("per_page", ["30"])[0]):
+                    page = int(query.get("page", ["1"])[0]) + 1
+                    rest = "&".join(f"{k}={v[0]}" for k, v in query.items() if k != "page")
+                    headers = {"Link": f'<{state.url}{where.path}?{rest}&page={page}>; rel="next"'}
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do  # noqa: N815 - the library's names
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """`uv("evaluate", status="fail", code=1)`: a uv on the PATH that notes its call, writes a report and ends so."""
+
+    def _uv(verb: str, code: int = 0, report: dict[str, Any] | None = None, says: str = "") -> dict[str, str]:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+        (folder / "says").write_text(says, encoding="utf-8")
+        write = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json' if report is not None else ":"
+        note = f'printf "%s\\n" "$@" > "{folder}/called"\nenv > "{folder}/environ"\ncat "{folder}/says"'
+        script = f"#!/bin/sh\n{note}\n{write}\nexit {code}\n"
+        (folder / "uv").write_text(script, encoding="utf-8")
+        (folder / "uv").chmod(0o755)
+        return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+    return _uv
+
+
+@pytest.fixture
+def report() -> Callable[..., dict[str, Any]]:
+    """`report("evaluate", [check(...)], status="pass")`: a report as `mlgate` writes it."""
+
+    def _report(verb: str, *checks: dict[str, Any], notes: tuple[str, ...] = (), **subject: str) -> dict[str, Any]:
+        from mlgate.report import Check, Report, Subject
+
+        made = Report(verb=verb, checks=[Check(**c) for c in checks], notes=list(notes), subject=Subject(**subject))
+        return json.loads(made.close().model_dump_json())
+
+    return _report
+
+
+@dataclass
+class Clone:
+    """A clone with its bare origin, both on disk."""
+
+    folder: Path
+    origin: Path
+
+    def git(self, *words: str, where: Path | None = None) -> str:
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *words], cwd=where or self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def there(self, *words: str) -> str:
+        """Git in the origin."""
+        return self.git(*words, where=self.origin)
+
+    def commit(self, name: str, text: str, message: str = "change") -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """A clone of a new repository with one commit on main."""
+    made = Clone(tmp_path / "clone", tmp_path / "origin.git")
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", made.origin], check=True)
+    subprocess.run(["git", "clone", "-q", made.origin, made.folder], check=True, capture_output=True)
+    made.git("checkout", "-qb", "main")
+    made.commit("dvc.lock", "schema: '2.0'\n", "first")
+    made.git("push", "-q", "origin", "main")
+    return made
