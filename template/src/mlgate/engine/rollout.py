@@ -12,6 +12,7 @@ from mlgate.errors import InfraError, MlgateError
 from mlgate.ledger import Ledger, Written
 from mlgate.packing.release import Release
 from mlgate.project import Project
+from mlgate.provenance import verify
 from mlgate.report import Check
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
     from mlgate.report import Report
 
 
-def roll_out(project: Project, env: str, release: Release, commit: Callable[[], Written], report: Report) -> bool:
-    """Commit to the ledger, start, examine, switch. A failure reverts our commit; False then, and checks say why.
+def roll_out(
+    project: Project, env: str, release: Release, commit: Callable[[], Written], report: Report, back: bool = False
+) -> bool:
+    """Verify, commit to the ledger, start, examine, switch. Failure reverts our commit; False then, and checks say why.
 
     Parameters
     ----------
     commit
         Writes the ledger and returns the commit, and whether it is a new one.
+    back
+        Whether this is a rollback, which may bring back an older release.
 
     Raises
     ------
@@ -35,6 +40,10 @@ def roll_out(project: Project, env: str, release: Release, commit: Callable[[], 
     """
     engine = engine_of(project)
     engine.check(env, release)
+    report.checks += (found := verify.checks(project, release, env, rollback=back))
+    if verify.refused(found):
+        report.notes.append("refused: nothing was committed or started, and what serves goes on serving")
+        return False
     with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
         return _rolled_out(engine, Ledger(project), env, release, commit, report)
 

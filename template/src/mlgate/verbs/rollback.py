@@ -57,6 +57,7 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
                 release,
                 lambda: ledger.restore(environment, target.commit, subject, trailers, entries[0].commit),
                 report,
+                back=True,
             )
         if done:
             left = entries[0].release.version if entries[0].release else "a damaged record"

@@ -1,0 +1,366 @@
+"""Images signed by real keys in a real registry: what deploy, promote and rollback take, and what they refuse."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import containers
+import pytest
+from signed_toy import Toy, make_keys, make_toy, push
+
+from mlgate.errors import ConfigError, DataError, InfraError
+from mlgate.image import registry as asked
+from mlgate.image.reference import Reference
+from mlgate.ledger import Ledger
+from mlgate.packing.release import Release
+from mlgate.project import git
+from mlgate.provenance import cosign, system
+from mlgate.provenance.predicate import RELEASE_TYPE, SBOM_TYPE
+from mlgate.report import Report
+from mlgate.verbs import deploy, promote, rollback
+
+PASSWORD = "of a test"
+
+
+@pytest.fixture(scope="session")
+def keys(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two pairs of keys: ours and another's."""
+    folder = tmp_path_factory.mktemp("keys")
+    return make_keys(program, folder / "ours"), make_keys(program, folder / "other")
+
+
+@pytest.fixture
+def toy(
+    tmp_path: Path,
+    registry: str,
+    keys: tuple[Path, Path],
+    crane: str,
+    program: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Toy:
+    """A repository of its own, whose images are in a place of their own."""
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "MLGATE_STATE", "MLGATE_ENGINE", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "Ada Tester")
+        monkeypatch.setenv(f"{name}_EMAIL", "ada@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("MLGATE_COSIGN", program("cosign"))
+    monkeypatch.setenv("MLGATE_COSIGN_KEY", str(keys[0] / "cosign.key"))
+    monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)
+    monkeypatch.setenv("TMPDIR_OF_TEST", str(tmp_path))
+    return make_toy(tmp_path / "toy", f"{registry}/{tmp_path.name.lower().replace('_', '-')}/toy", keys[0], crane)
+
+
+def red(report: Report) -> list[str]:
+    return [check.id for check in report.checks if check.status in ("fail", "error")]
+
+
+def refused(toy: Toy, release: Release, by: str) -> Report:
+    """Deploy is red by that check alone, and the ledger is as it was."""
+    before = Ledger(toy.project).head("staging")
+    report = deploy.run(toy.project, "staging", release.hex)
+    assert red(report) == [by], [(check.id, check.evidence) for check in report.checks]
+    assert next(check for check in report.checks if check.id == by).mend
+    assert report.exit_code == 1
+    assert Ledger(toy.project).head("staging") == before
+    return report
+
+
+def test_a_signed_release_goes_to_staging_and_then_to_production(toy: Toy) -> None:
+    release = toy.release("one")
+    toy.sign(release)
+    report = deploy.run(toy.project, "staging", release.hex)
+    assert red(report) == []
+    assert {"image-signer", "signed-verdict", "signed-release", "replay", "source-on-main"} <= {
+        check.id for check in report.checks if check.status == "pass"
+    }
+    assert Ledger(toy.project).read("staging") == release
+    assert red(promote.run(toy.project, "Ada")) == []
+    assert Ledger(toy.project).read("production") == release
+
+
+def test_what_is_signed_is_what_the_documents_say(toy: Toy, program: Callable[[str], str]) -> None:
+    release = toy.release("one")
+    report = toy.sign(release)
+    assert report.artifacts == ["reports/sbom.cdx.json", "reports/predicate.json"]
+    for kind in (RELEASE_TYPE, SBOM_TYPE):
+        said = containers.quiet(
+            program("cosign"), "verify-attestation", "--key", str(toy.folder / "deploy" / "cosign.pub"),
+            "--insecure-ignore-tlog=true", "--allow-http-registry", "--type", kind, release.container,
+        )  # fmt: skip
+        statement = json.loads(base64.b64decode(json.loads(said)["payload"]))
+        assert statement["predicateType"] == kind
+        assert statement["subject"][0]["digest"]["sha256"] == release.container.rpartition(":")[2]
+    assert statement["predicate"]["bomFormat"] == "CycloneDX"
+
+
+def test_a_bill_names_python_and_system_packages_and_is_the_same_each_time(toy: Toy) -> None:
+    release = toy.release("one")
+    report = toy.sign(release)
+    path = toy.folder / "reports" / "sbom.cdx.json"
+    first = path.read_bytes()
+    packages = {entry["purl"].partition("@")[0] for entry in json.loads(first)["components"]}
+    assert {"pkg:pypi/scikit-learn", "pkg:pypi/bentoml", "pkg:deb/linux/libc6"} <= packages
+    assert not {"pkg:pypi/dvc", "pkg:pypi/mlflow", "pkg:pypi/pytest"} & packages, "the service does without them"
+    assert "1 of the system" in report.notes[0]
+    toy.sign(release)
+    assert path.read_bytes() == first
+
+
+def test_an_unsigned_image_is_refused(toy: Toy) -> None:
+    refused(toy, toy.release("one"), "image-signed")
+
+
+def test_case_14_a_signature_of_another_key_is_refused(
+    toy: Toy, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = toy.release("one")
+    monkeypatch.setenv("MLGATE_COSIGN_KEY", str(keys[1] / "cosign.key"))
+    toy.sign(release)
+    refused(toy, release, "image-signer")
+
+
+def test_two_public_keys_are_taken_while_the_key_is_rotated(
+    toy: Toy, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = toy.release("old")
+    toy.sign(old)
+    monkeypatch.setenv("MLGATE_COSIGN_KEY", str(keys[1] / "cosign.key"))
+    new = toy.release("new")
+    toy.sign(new)
+    both = "".join((pair / "cosign.pub").read_text() for pair in keys)
+    (toy.folder / "deploy" / "cosign.pub").write_text(both)
+    assert red(deploy.run(toy.project, "staging", old.hex)) == []
+    assert red(deploy.run(toy.project, "staging", new.hex)) == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "by"),
+    [
+        ({"verdict": "fail"}, "signed-verdict"),
+        ({"gates": []}, "signed-verdict"),
+        ({"data_digest": "sha256:" + "9" * 64}, "signed-release"),
+        ({"model_digest": "sha256:" + "9" * 64}, "signed-release"),
+        ({"bento": "sha256:" + "9" * 64}, "signed-release"),
+        ({"model_card_digest": "sha256:" + "9" * 64}, "signed-release"),
+        ({"model": "another"}, "signed-repository"),
+    ],
+)
+def test_a_statement_that_does_not_fit_is_refused_whoever_signed_it(
+    toy: Toy, claims: dict[str, object], by: str
+) -> None:
+    release = toy.release("one")
+    toy.sign(release, **claims)
+    refused(toy, release, by)
+
+
+def test_an_expired_signature_is_refused_for_a_deploy_and_renewed_by_signing_again(toy: Toy) -> None:
+    toy.params(signature_max_age="1h")
+    release = toy.release("one")
+    toy.sign(release, attested=datetime.now(UTC) - timedelta(hours=2))
+    refused(toy, release, "signature-age")
+    toy.sign(release)
+    assert red(deploy.run(toy.project, "staging", release.hex)) == []
+
+
+def test_case_13_a_tag_moved_after_signing_changes_nothing(toy: Toy) -> None:
+    release = toy.release("one")
+    toy.sign(release)
+    moved = toy.push({"seed": "evil"})
+    assert asked.digest(Reference.parse(f"{toy.repository}:latest")) == moved.partition("@")[2]
+    assert red(deploy.run(toy.project, "staging", release.hex)) == []
+    other = toy.release("two", container=moved)
+    refused(toy, other, "image-signed")
+
+
+def test_a_tag_in_the_place_of_a_digest_is_refused(toy: Toy) -> None:
+    from mlgate.provenance.verify import checks
+
+    release = toy.release("one").model_copy(update={"container": f"{toy.repository}:latest"})
+    assert [check.id for check in checks(toy.project, release, "staging") if check.status == "fail"] == ["image-digest"]
+
+
+def test_an_image_from_elsewhere_is_refused_though_our_key_signed_it(toy: Toy) -> None:
+    elsewhere = push(toy.crane, f"{toy.repository}-copy:v1", [{"seed": "one"}])
+    release = toy.release("one", container=elsewhere)
+    toy.sign(release)
+    refused(toy, release, "image-repository")
+
+
+def test_the_statement_of_one_image_does_not_vouch_for_another(toy: Toy) -> None:
+    good = toy.release("one")
+    toy.sign(good)
+    other = toy.release("two")
+    toy.sign(other, bento=good.image, model_digest=good.model_digest, version=good.version, built=good.built)
+    record = toy.folder / ".mlgate" / "releases" / good.hex / "release.json"
+    swapped = good.model_copy(update={"container": other.container})
+    record.write_text(swapped.model_dump_json())
+    report = refused(toy, swapped, "signed-release")
+    assert "model_card_digest" in next(c.evidence for c in report.checks if c.id == "signed-release")
+
+
+def test_a_commit_that_is_not_on_main_is_refused(toy: Toy) -> None:
+    git(toy.folder, "checkout", "-q", "-b", "feature")
+    toy.commit("not reviewed")
+    release = toy.release("one")
+    toy.sign(release)
+    report = deploy.run(toy.project, "staging", release.hex)
+    assert red(report) == ["source-on-main", "signed-workflow"]
+    git(toy.folder, "checkout", "-q", "main")
+    git(toy.folder, "merge", "-q", "--ff-only", "feature")
+    toy.sign(release)
+    assert red(deploy.run(toy.project, "staging", release.hex)) == []
+
+
+def test_main_is_the_remote_s_where_there_is_one(toy: Toy, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    git(toy.folder, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    git(toy.folder, "push", "-q", "origin", "main")
+    toy.commit("not pushed")
+    release = toy.release("one")
+    toy.sign(release)
+    refused(toy, release, "source-on-main")
+    git(toy.folder, "push", "-q", "origin", "main")
+    assert red(deploy.run(toy.project, "staging", release.hex)) == []
+
+
+def test_case_12_an_old_signed_image_comes_back_by_a_rollback_alone(toy: Toy) -> None:
+    old = toy.release("old")
+    toy.sign(old)
+    assert red(deploy.run(toy.project, "staging", old.hex)) == []
+    toy.commit("second")
+    new = toy.release("new")
+    toy.sign(new)
+    assert red(deploy.run(toy.project, "staging", new.hex)) == []
+    report = refused(toy, old, "replay")
+    assert "mlgate rollback --env staging" in next(check.mend for check in report.checks if check.id == "replay")
+    assert red(rollback.run(toy.project, "staging")) == []
+    assert Ledger(toy.project).read("staging") == old
+    assert red(deploy.run(toy.project, "staging", old.hex)) == [], "it is what the ledger names"
+    assert red(rollback.run(toy.project, "staging")) == []
+    assert Ledger(toy.project).read("staging") == new
+
+
+def test_case_12_an_earlier_build_of_the_same_commit_is_older_too(toy: Toy) -> None:
+    first = toy.release("first")
+    toy.sign(first)
+    second = toy.release("second")
+    toy.sign(second)
+    assert red(deploy.run(toy.project, "staging", second.hex)) == []
+    refused(toy, first, "replay")
+
+
+def test_case_15_a_digest_that_the_registry_lost_is_refused_before_anything_happens(toy: Toy) -> None:
+    old = toy.release("old")
+    toy.sign(old)
+    assert red(deploy.run(toy.project, "staging", old.hex)) == []
+    toy.commit("second")
+    new = toy.release("new")
+    toy.sign(new)
+    containers.quiet(toy.crane, "delete", "--insecure", new.container)
+    refused(toy, new, "image-present")
+    toy.commit("third")
+    newest = toy.release("newest")
+    toy.sign(newest)
+    assert red(deploy.run(toy.project, "staging", newest.hex)) == []
+    containers.quiet(toy.crane, "delete", "--insecure", old.container)
+    before = Ledger(toy.project).head("staging")
+    assert red(rollback.run(toy.project, "staging")) == ["image-present"]
+    assert Ledger(toy.project).head("staging") == before
+
+
+def test_case_22_a_registry_that_is_down_ends_a_deploy_and_changes_nothing(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "FIRST_PAUSE", 0.01)
+    digest = "sha256:" + "1" * 64
+    toy.repository = f"127.0.0.1:{containers.free_port()}/toy"
+    toy.params()
+    release = toy.release("one", container=f"{toy.repository}@{digest}")
+    with pytest.raises(InfraError, match="failed 4 times") as caught:
+        deploy.run(toy.project, "staging", release.hex)
+    assert caught.value.code == 3
+    assert Ledger(toy.project).head("staging") == ""
+
+
+def test_case_22_signatures_that_can_t_be_read_are_no_verdict(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosign, "PAUSE", 0.01)
+    away = f"127.0.0.1:{containers.free_port()}/toy@sha256:{'1' * 64}"
+    with pytest.raises(InfraError, match="can't read the signatures"):
+        cosign.statements(away, toy.folder / "deploy" / "cosign.pub")
+
+
+def test_without_a_policy_the_report_says_loudly_that_nobody_s_signature_was_asked_for(toy: Toy) -> None:
+    toy.params()
+    (toy.folder / "params.yaml").write_text((toy.folder / "params.yaml").read_text().replace("key", "none"))
+    release = toy.release("one")
+    report = deploy.run(toy.project, "staging", release.hex)
+    assert red(report) == []
+    assert "NOT VERIFIED" in report.checks[0].evidence
+
+
+def test_a_release_without_an_image_is_refused_where_a_signature_is_asked_for(toy: Toy) -> None:
+    refused(toy, toy.release("one", container=""), "image-policy")
+
+
+def test_nothing_is_vouched_for_that_the_gates_did_not_let_pass(toy: Toy) -> None:
+    red_one = toy.release("one", verdict="fail")
+    with pytest.raises(DataError, match="do not vouch"):
+        toy.sign(red_one)
+    other = toy.release("two")
+    toy.release("three")
+    with pytest.raises(DataError, match="another model"):
+        toy.sign(other)
+
+
+def test_what_is_missing_for_signing_or_checking_is_said_with_what_to_do(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = toy.release("one")
+    monkeypatch.delenv("COSIGN_PASSWORD")
+    with pytest.raises(ConfigError, match="COSIGN_PASSWORD"):
+        toy.sign(release)
+    monkeypatch.setenv("MLGATE_COSIGN_KEY", "nowhere.key")
+    with pytest.raises(ConfigError, match=r"no signing key nowhere\.key"):
+        toy.sign(release)
+    (toy.folder / "deploy" / "cosign.pub").write_text("not a key")
+    with pytest.raises(ConfigError, match="no public key in PEM"):
+        deploy.run(toy.project, "staging", release.hex)
+    monkeypatch.setenv("MLGATE_COSIGN", "nowhere")
+    (toy.folder / "deploy" / "cosign.pub").write_text((toy.keys / "cosign.pub").read_text())
+    with pytest.raises(InfraError, match="nowhere can't be run"):
+        deploy.run(toy.project, "staging", release.hex)
+
+
+def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
+    from signed_toy import DPKG
+
+    half = "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n"
+    release = 'ID=debian\nVERSION_ID="12"\n'
+    layers = [
+        {"var/lib/dpkg/status": DPKG.format(1), "etc/os-release": release},
+        {"./var/lib/dpkg/status": DPKG.format(7) + "\n" + half},
+        {"app": "x"},
+    ]
+    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:deb", layers)))
+    assert [entry["purl"] for entry in found] == [
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12"
+    ]  # fmt: skip
+    parts = [
+        {"var/lib/dpkg/status.d/a": "Package: a\nVersion: 1\n"},
+        {"var/lib/dpkg/status.d/b": "Package: b\nVersion: 2\n"},
+    ]
+    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:parts", parts)))
+    assert [entry["name"] for entry in found] == ["a", "b"]
+    alpine = {
+        "lib/apk/db/installed": "C:x\nP:musl\nV:1.2.5-r0\nA:x86_64\n",
+        "etc/os-release": "ID=alpine\nVERSION_ID=3.20\n",
+    }
+    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:apk", [alpine])))
+    assert found[0]["purl"] == "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20"
+    assert system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:none", [{"x": "y"}]))) == []
