@@ -16,9 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
-ACTIONS = Path(__file__).resolve().parents[2] / "actions"
-BOT = "github-actions[bot]"
+from actions_source import ACTIONS, BOT, read_outputs
 
 
 @dataclass
@@ -29,23 +27,6 @@ class Ended:
     log: str
     outputs: dict[str, str]
     summary: str
-
-
-def read_outputs(text: str) -> dict[str, str]:
-    """`GITHUB_OUTPUT` as the runner reads it: the last value of a name counts."""
-    found, lines = {}, iter(text.splitlines())
-    for line in lines:
-        name, _, delimiter = line.partition("<<")
-        assert delimiter, f"not a heredoc: {line!r}"
-        value = []
-        for row in lines:
-            if row == delimiter:
-                break
-            value.append(row)
-        else:
-            raise AssertionError(f"{name} does not end")
-        found[name] = "\n".join(value)
-    return found
 
 
 @pytest.fixture

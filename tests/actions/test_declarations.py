@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ACTIONS
+from actions_source import ACTIONS
 
 sys.path.insert(0, str(ACTIONS.parent / "tools"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import BOT
+from actions_source import BOT
 
 MODULE = "check-drift/drift_issue.py"
 MARKER = "<!-- mlgate:drift:production -->"

@@ -7,7 +7,7 @@ import re
 import sys
 
 import pytest
-from conftest import ACTIONS, read_outputs
+from actions_source import ACTIONS, read_outputs
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import BOT
+from actions_source import BOT
 
 MODULE = "report/report_comment.py"
 MARKER = "<!-- mlgate:pull-request -->"
