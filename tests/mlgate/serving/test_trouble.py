@@ -8,26 +8,35 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from serving_bundle import Bundle, as_rows
+import yaml
+from serving_bundle import Bundle, as_rows, read_params
 
+from mlgate.engine import bluegreen
+from mlgate.engine.records import Launch
+from mlgate.engine.replica import PORT
+from mlgate.project import Project
 from mlgate.serving.prediction_log import read
 
 HEADERS = {"content-type": "application/json"}
 
 
 class Load:
-    """Clients that send one row after another until the service says that it is leaving."""
+    """Clients that send one row after another until the service says that it is leaving; with `on`, whatever happens
+    to their connections."""
 
-    def __init__(self, server: Any, row: dict[str, Any], clients: int = 4) -> None:
-        self._server, self._row = server, row
+    def __init__(self, server: Any, row: dict[str, Any], clients: int = 4, on: bool = False) -> None:
+        self._server, self._row, self._on = server, row, on
         self.answered: list[int] = []
         self.lost: list[str] = []
         self._next = iter(range(10**12, 2 * 10**12))
@@ -58,12 +67,16 @@ class Load:
                 response.read()
             except (OSError, http.client.HTTPException) as error:
                 self.lost.append(f"{number}: {error!r}")
-                break
+                if not self._on:
+                    break
+                connection.close()
+                connection = self._server.connect()
+                continue
             if status == 200:
                 self.answered.append(number)
             else:
                 self.lost.append(f"{number}: {status}")
-            if leaving:
+            if leaving and not self._on:
                 break
         connection.close()
 
@@ -81,19 +94,71 @@ def test_case_30_sigterm_under_load_loses_no_request_and_no_line_of_the_log(
     assert "Traceback" not in server.log.read_text()
 
 
+def worker_of(pid: int) -> int:
+    """The process in which BentoML's service runs: a child of the one that was started."""
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
+    (worker,) = listed.stdout.split()
+    return int(worker)
+
+
+def test_case_30_behind_the_proxy_sigterm_and_a_killed_worker_cost_no_request(bundle: Bundle, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "src" / "model").mkdir(parents=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (root / "params.yaml").write_text(yaml.safe_dump(read_params(ports={"staging": port, "production": 1})))
+    project = Project(root)
+    folder = project.environment_state("staging")
+    words = ["model.service:Service", "--working-dir", str(bundle.root), "--host", "127.0.0.1", "-p", PORT]
+    command = [sys.executable, "-m", "bentoml", "serve", *words, "--api-workers", "1"]
+    launch = Launch(
+        image="sha256:" + "0" * 64, version="0" * 12, command=command, environ={"PYTHONPATH": ""}, folder=folder
+    )
+    bluegreen.release(project, "staging", launch, lambda url: [])
+
+    def healthy() -> bluegreen.Running:
+        found = bluegreen.running(project, "staging")
+        assert found is not None
+        return found
+
+    proxy = SimpleNamespace(connect=lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=90))
+    try:
+        with Load(proxy, as_rows(bundle.next.head(1))[0]) as load:
+            for harm in ("a killed worker", "SIGTERM"):
+                seen, pid = len(load.answered), healthy().replica_pid
+                await_(lambda n=seen: len(load.answered) > n + 50)
+                if harm == "SIGTERM":
+                    os.kill(pid, signal.SIGTERM)
+                else:
+                    os.kill(worker_of(pid), signal.SIGKILL)
+                seen = len(load.answered)
+                await_(lambda n=seen: len(load.answered) > n + 50)
+            await_(lambda: healthy().restarts == 1 and healthy().healthy)
+            seen = len(load.answered)
+            await_(lambda: len(load.answered) > seen + 50)
+        assert load.lost == []
+    finally:
+        bluegreen.stop(project, "staging")
+
+
+def await_(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
 def test_case_30_a_killed_worker_costs_its_requests_alone_and_comes_back(
     start: Callable[..., Any], bundle: Bundle, tmp_path: Path
 ) -> None:
-    with start(tmp_path) as server:
-        row = as_rows(bundle.next.head(1))
-        assert server.post({"rows": row})[0] == 200
-        (worker,) = subprocess.run(
-            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
-        ).stdout.split()
-        os.kill(int(worker), signal.SIGKILL)
-        server.wait_for(lambda: not server.ready(), 30)
-        server.wait_for(server.ready, 120)
-        assert server.post({"rows": row})[0] == 200
+    with start(tmp_path) as server, Load(server, as_rows(bundle.next.head(1))[0], on=True) as load:
+        server.wait_for(lambda: len(load.answered) > 50)
+        os.kill(worker_of(server.process.pid), signal.SIGKILL)
+        before = len(load.answered)
+        server.wait_for(lambda: len(load.answered) > before + 50, 120)
+    broken = [lost for lost in load.lost if not lost.endswith(": 503")]  # 503: told that the model is being loaded
+    assert len(broken) <= 4  # one for each client: what it had sent, and nothing that it sent later
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ class Target:
 
     replica: Replica
     inflight: int = 0
+    loading: asyncio.Task[None] | None = None
+
+
+class NotLoadedError(Exception):
+    """The copy answers, and its model is not loaded (again): the request was not worked on."""
 
 
 @dataclass
@@ -41,7 +47,7 @@ class Forwarder:
 
     A copy that dies fails nobody: what it had not begun to answer is sent once more to the copy after it, where that
     is safe (GET, HEAD, and POST /predict, in which a row counts once however often it is sent), and requests wait up
-    to `patience` seconds for that copy.
+    to `patience` seconds for that copy. They wait as well where the copy lives and only its worker was started again.
     """
 
     target: Target | None = None
@@ -62,6 +68,8 @@ class Forwarder:
                 return await self._forward(request, body, target)
             except aiohttp.ClientConnectorError:  # no byte was sent
                 await asyncio.sleep(0.05)
+            except NotLoadedError:
+                await self._loaded(target, since)
             except TimeoutError:
                 return refusal(504, f"the release did not answer within {ANSWER_SECONDS} s")
             except aiohttp.ClientError as error:
@@ -100,11 +108,33 @@ class Forwarder:
             request.method, URL(f"{target.replica.url}{request.raw_path}", encoded=True), headers=headers,
             data=body.parts() if body else None, allow_redirects=False,
         ) as answer:  # fmt: skip
+            refused = answer.status == 503 and request.method == "POST" and repeatable(request)
+            if refused and body and body.whole and not await self._ready(target):
+                raise NotLoadedError
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             for name, value in answer.headers.items():
                 if name.lower() not in HOP_BY_HOP:
                     response.headers.add(name, value)
             return await self._copy(answer, response, request)
+
+    async def _ready(self, target: Target) -> bool:
+        async with self._client().get(f"{target.replica.url}/readyz") as answer:
+            return answer.status == 200
+
+    async def _loaded(self, target: Target, since: float) -> None:
+        """Wait until `target` is ready, or as long as a request that came at `since` may; one asks for all."""
+
+        async def ask() -> None:
+            until = time.monotonic() + HOLD_SECONDS
+            while self.target is target and time.monotonic() < until:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    if await self._ready(target):
+                        return
+                await asyncio.sleep(0.1)
+
+        if target.loading is None or target.loading.done():
+            target.loading = asyncio.create_task(ask())
+        await asyncio.wait([target.loading], timeout=max(0.0, since + HOLD_SECONDS - time.monotonic()))
 
     @staticmethod
     async def _copy(
