@@ -79,6 +79,12 @@ def toy_project(root: Path) -> Project:
     return Project(root)
 
 
+def commit_all(folder: Path, text: str) -> None:
+    """A commit of everything that is there, be it nothing new."""
+    git(folder, "add", "-A")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", text)
+
+
 def toy_launch(project: Project, seed: str, fault: str = "none") -> Launch:
     """How to start the toy service as a release of staging."""
     release, folder = make_release(seed), project.environment_state("staging")
