@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.delenv("MLGATE_STATE", raising=False)
     return toy_project(tmp_path / "toy")
+
+
+@pytest.fixture(scope="session")
+def faketime() -> str:
+    """The library under which a program sees another time."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found and os.environ.get("MLGATE_TEST_EVERYTHING"):
+        pytest.fail("not installed: libfaketime; .ci/run installs what tests need")
+    if not found:
+        pytest.skip("not installed: libfaketime")
+    return str(found[0])
 
 
 @pytest.fixture

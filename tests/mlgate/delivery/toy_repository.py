@@ -8,7 +8,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -111,16 +111,20 @@ def processes_of(project: Project) -> list[int]:
     return found
 
 
-def toy_release(project: Project, seed: str, fault: str = "none") -> Release:
+def toy_release(
+    project: Project, seed: str, fault: str = "none", artifacts: Mapping[str, str] | None = None
+) -> Release:
     """A packaged release of the commit checked out, laid out as `mlgate package` does; its service is the toy."""
     stage = project.state / f"stage-{seed}"
-    artifacts = stage / "src" / "artifacts"
-    artifacts.mkdir(parents=True)
+    folder = stage / "src" / "artifacts"
+    folder.mkdir(parents=True)
     (stage / "fault").write_text(fault)
-    (artifacts / "golden.json").write_text('{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 7}], "scores": [0.1, 0.7]}')
-    (artifacts / "model.json").write_text(f'{{"seed": "{seed}"}}')
+    (folder / "golden.json").write_text('{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 7}], "scores": [0.1, 0.7]}')
+    (folder / "model.json").write_text(f'{{"seed": "{seed}"}}')
+    for name, content in (artifacts or {}).items():
+        (folder / name).write_text(content)
     frame = pd.DataFrame({"row_hash": [1, 2], "score": [0.1, 0.2], "target": [0, 1], "cluster": [7, 8]})
-    frame.to_parquet(artifacts / "holdout.parquet")
+    frame.to_parquet(folder / "holdout.parquet")
     image = image_digest(stage)
     release = make_release(seed).model_copy(update={"image": image, "source_commit": project.commit})
     (stage / "release.json").write_text(release.model_dump_json())

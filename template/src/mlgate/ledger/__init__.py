@@ -10,7 +10,7 @@ from mlgate.errors import ConfigError
 from mlgate.ledger.branch import Branch, Now, Overtaken
 from mlgate.ledger.entry import Entry, entries, parse
 from mlgate.ledger.freeze import FREEZE, require_thawed
-from mlgate.ledger.landing import Guard, Written, land
+from mlgate.ledger.landing import Guard, Written, land, overtaken
 from mlgate.ledger.message import approver, message, release_trailers, run_url, trailers
 from mlgate.ledger.past import Rewritten
 from mlgate.ledger.plumbing import objects
@@ -71,6 +71,11 @@ class Ledger:
         """Those of the named files that lie beside the newest record."""
         found = self.branch(env).now(*names).files
         return {name: content for name, content in found.items() if content is not None}
+
+    def beside(self, env: str, commit: str) -> dict[str, bytes | None]:
+        """The files that travel with the release of a commit of `env`, None for those that it lacks."""
+        found = objects(self.branch(env).folder, [f"{commit}:{name}" for name in CARRIED])
+        return {name: one[1] if one else None for name, one in zip(CARRIED, found, strict=True)}
 
     def entries(self, env: str) -> list[Entry]:
         """The history of `env`, newest first, by order of commits."""
@@ -145,6 +150,13 @@ class Ledger:
 
         words = message(f"revert({env}): {first}", {**about, "Reverts": commit, "Reason": reason})
         return land(self.branch(env), lambda now: (tree[0] if tree else "", _frozen(now)), words, None, still_ours)
+
+    def require_head(self, env: str, commit: str) -> None:
+        """Raise Overtaken if `env` is not at `commit` any more, as it stands in this moment."""
+        branch = self._branch(env)
+        branch.sync()
+        if (head := branch.head()) != commit:
+            raise overtaken(branch, head)
 
     def mark(self, env: str, files: Mapping[str, bytes | None], subject: str, trailers: Mapping[str, str]) -> Written:
         """Commit that leaves the release as it is and puts or removes (None) files beside it."""

@@ -43,8 +43,17 @@ def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) 
     artifacts.mkdir()
     for name in (card.file, "model.json", "profile.json", "holdout.parquet"):
         shutil.copyfile(project.models / name, artifacts / name)
+    write_json(artifacts / "contract.json", _contract())
     _history(project, frame, artifacts / "history.sqlite")
     write_json(artifacts / "golden.json", {"rows": golden_rows(project, frame), "scores": []})
+
+
+def _contract() -> dict[str, str]:
+    """The columns that a request has, each with its type; by it two releases can be compared without their code."""
+    from model.schema import Inputs
+
+    columns = Inputs.to_schema().columns
+    return {str(name): f"{column.dtype}{'?' if column.nullable else ''}" for name, column in columns.items()}
 
 
 def _history(project: Project, frame: pd.DataFrame, path: Path) -> None:

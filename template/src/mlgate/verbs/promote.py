@@ -13,31 +13,33 @@ if TYPE_CHECKING:
     from mlgate.ledger import Ledger
     from mlgate.packing.release import Release
     from mlgate.project import Project
-    from mlgate.report import Report
+    from mlgate.report import Check, Report
 
 
 @click.command()
 @click.option("--approved-by", metavar="NAME", help="Who decided; else MLGATE_APPROVED_BY, GITHUB_ACTOR or Git's user.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
 @click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
-def command(approved_by: str | None, engine: str | None, remote: str | None) -> int:
+@click.option("--waive-soak", metavar="REASON", help="Do not wait for deploy.soak, and why; the ledger keeps it.")
+def command(approved_by: str | None, engine: str | None, remote: str | None, waive_soak: str | None) -> int:
     """Copy the staging release to production: nothing is rebuilt, and the ledger keeps who approved.
 
-    Refused unless staging serves it in good health. MLflow's alias `champion` follows the ledger.
+    Refused unless staging serves it in good health, has carried it for deploy.soak, and its watch found nothing.
+    MLflow's alias `champion` follows the ledger.
 
     \b
     Example:  uv run mlgate promote --approved-by "Ada Lovelace"
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine, remote=remote), approved_by).exit_code
+    return run(Project.find(engine=engine, remote=remote), approved_by, waive_soak).exit_code
 
 
-def run(project: Project, approved_by: str | None = None) -> Report:
-    """Promote the release that the staging ledger names."""
+def run(project: Project, approved_by: str | None = None, waive_soak: str | None = None) -> Report:
+    """Promote the release that the staging ledger names; `waive_soak` is why not to wait."""
     from mlgate.console import recording, working
-    from mlgate.engine.rollout import mirrored, person, roll_out, told
-    from mlgate.ledger import CARRIED, Ledger, approver, run_url
+    from mlgate.engine.rollout import mirrored, roll_out, told
+    from mlgate.ledger import CARRIED, Ledger, run_url
 
     with recording(project, "promote") as report:
         ledger = Ledger(project)
@@ -45,24 +47,55 @@ def run(project: Project, approved_by: str | None = None) -> Report:
         release = _proven(project, ledger)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        by = approver(approved_by, person(project))
-        if not by:
-            raise ConfigError("a promotion needs the name of who approved it", "give it as --approved-by NAME")
+        by = _approver(project, approved_by)
+        report.checks += _conditions(project, ledger, release, f"{waive_soak} ({by})" if waive_soak else "")
+        if report.close().exit_code:
+            return report
         files = ledger.files("staging", CARRIED)
         subject = f"promote(production): {release.model} {release.version}"
-        trailers = {"Run": run_url(), "Approved-By": by, "Promoted-From": source}
+        trailers = {"Run": run_url(), "Approved-By": by, "Promoted-From": source, "Soak-Waived": waive_soak or ""}
         with working(f"starting {release.version} in production"):
             done = roll_out(
                 project,
                 "production",
                 release,
-                lambda: ledger.write("production", release, files, subject, trailers, expected_parent=before),
+                lambda: ledger.write(
+                    "production",
+                    release,
+                    files,
+                    subject,
+                    trailers,
+                    expected_parent=before,
+                    guard=lambda _: ledger.require_head("staging", source),
+                ),
                 report,
             )
         if done:
             report.notes.insert(0, f"{told('production', release, report)}, by {by}")
             report.notes.append(mirrored(project, release))
     return report
+
+
+def _approver(project: Project, given: str | None) -> str:
+    from mlgate.engine.rollout import person
+    from mlgate.ledger import approver
+
+    by = approver(given, person(project))
+    if not by:
+        raise ConfigError("a promotion needs the name of who approved it", "give it as --approved-by NAME")
+    return by
+
+
+def _conditions(project: Project, ledger: Ledger, release: Release, waived: str) -> list[Check]:
+    """What staging has to show beside health: time and a watch; where nothing here runs it, its smoke test."""
+    from datetime import UTC, datetime
+
+    from mlgate.engine import engine_of
+    from mlgate.ledger.promotion import smoke_check, soak_check, watch_check
+
+    smoke = [] if engine_of(project).connected else [smoke_check(project, release)]
+    soak = soak_check(ledger.entries("staging"), project.params.deploy.soak, datetime.now(UTC), waived)
+    return [*smoke, soak, watch_check(project, release)]
 
 
 def _proven(project: Project, ledger: Ledger) -> Release:

@@ -39,6 +39,7 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
     from mlgate.console import recording, working
     from mlgate.engine.rollout import mirrored, person, roll_out
     from mlgate.ledger import Ledger, approver, run_url
+    from mlgate.ledger.contract import contract_check
 
     with recording(project, "rollback") as report:
         ledger = Ledger(project)
@@ -48,8 +49,15 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
         assert release is not None
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
+        report.checks.append(contract_check(*(ledger.beside(environment, e.commit) for e in (entries[0], target))))
+        if report.checks[0].evidence.startswith("warning"):
+            report.notes.append(report.checks[0].evidence)
         subject = f"rollback({environment}): {release.model} {release.version}"
-        trailers = {"Run": run_url(), "Approved-By": approver(approved_by, person(project))}
+        trailers = {
+            "Run": run_url(),
+            "Rolls-Back": entries[0].commit,
+            "Approved-By": approver(approved_by, person(project)),
+        }
         with working(f"starting {release.version} in {environment}"):
             done = roll_out(
                 project,
