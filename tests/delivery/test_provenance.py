@@ -364,3 +364,37 @@ def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
     found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:apk", [alpine])))
     assert found[0]["purl"] == "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20"
     assert system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:none", [{"x": "y"}]))) == []
+
+
+def test_case_15_doctor_names_the_images_that_the_ledgers_need_and_those_that_are_lost(toy: Toy) -> None:
+    from mlgate.provenance.retained import kept, retained
+
+    assert kept(toy.project) == "the ledgers name no images"
+    old = toy.release("old")
+    toy.sign(old)
+    deploy.run(toy.project, "staging", old.hex)
+    toy.commit("second")
+    new = toy.release("new")
+    toy.sign(new)
+    deploy.run(toy.project, "staging", new.hex)
+    promote.run(toy.project, "Ada")
+    assert retained(toy.project) == {
+        new.container: [f"staging {new.version}", f"production {new.version}"],
+        old.container: [f"staging {old.version}"],
+    }
+    assert old.container in kept(toy.project)
+    containers.quiet(toy.crane, "delete", "--insecure", old.container)
+    with pytest.raises(DataError, match="has lost") as caught:
+        kept(toy.project)
+    assert f"{old.container} (staging {old.version})" in str(caught.value)
+    assert new.container not in str(caught.value)
+
+
+def test_doctor_says_what_checking_signatures_needs(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlgate.provenance.verify import ready
+
+    assert "key sha256:" in ready(toy.project)
+    monkeypatch.delenv("MLGATE_COSIGN")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InfraError, match="cosign is not on PATH"):
+        ready(toy.project)

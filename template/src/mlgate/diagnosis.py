@@ -143,6 +143,20 @@ def _hooks(project: Project) -> str:
     return "installed"
 
 
+def _signatures(project: Project) -> str:
+    """What checks the signatures of images is here."""
+    from mlgate.provenance.verify import ready
+
+    return ready(project)
+
+
+def _images(project: Project) -> str:
+    """The registry has the images that the ledgers name."""
+    from mlgate.provenance.retained import kept
+
+    return kept(project)
+
+
 DIAGNOSES: dict[str, Diagnosis] = {
     "git": _git,
     "identity": _identity,
@@ -155,4 +169,6 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "state": _state,
     "ports": _ports,
     "pre-commit": _hooks,
+    "signatures": _signatures,
+    "images": _images,
 }

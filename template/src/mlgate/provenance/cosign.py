@@ -131,12 +131,17 @@ def _transport(container: str) -> list[str]:
     return ["--allow-http-registry"] if Reference.parse(container).loopback else []
 
 
-def _cosign(*words: str) -> subprocess.CompletedProcess[str]:
-    program = os.environ.get("MLGATE_COSIGN") or shutil.which("cosign")
-    if not program:
+def program() -> str:
+    """The path of cosign; InfraError where there is none."""
+    found = os.environ.get("MLGATE_COSIGN") or shutil.which("cosign")
+    if not found:
         mend = "install cosign 3.1.3 or newer, or set MLGATE_COSIGN to its path"
         raise InfraError("cosign is not on PATH, and signatures can't be read without it", mend)
-    command = [program, *words]
+    return found
+
+
+def _cosign(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [program(), *words]
     try:
         return subprocess.run(
             command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=SECONDS

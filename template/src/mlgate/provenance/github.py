@@ -32,21 +32,32 @@ def statements(container: str, repository: str) -> Found:
     InfraError
         If gh is not installed, or GitHub does not answer it.
     """
-    if not repository:
-        mend = "git remote add origin https://github.com/OWNER/NAME"
-        raise ConfigError("deploy.verify is github, and this repository has no remote there", mend)
-    program = os.environ.get("MLGATE_GH") or shutil.which("gh")
-    if not program:
-        raise InfraError("gh is not on PATH, and GitHub's attestations can't be read without it", "install gh 2.60+")
+    command = [program(), *arguments(container, origin(repository))]
     try:
         done = subprocess.run(
-            [program, *arguments(container, repository)],
+            command,
             capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=SECONDS,
             env={**os.environ, "GH_PROMPT_DISABLED": "1", "NO_COLOR": "1"},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise InfraError(f"gh gave no answer in {SECONDS} s", "run the same verb again") from error
     return read(done.returncode, done.stdout, done.stderr)
+
+
+def program() -> str:
+    """The path of gh; InfraError where there is none."""
+    found = os.environ.get("MLGATE_GH") or shutil.which("gh")
+    if not found:
+        raise InfraError("gh is not on PATH, and GitHub's attestations can't be read without it", "install gh 2.60+")
+    return found
+
+
+def origin(repository: str) -> str:
+    """The repository; ConfigError where it is unknown."""
+    if not repository:
+        mend = "git remote add origin https://github.com/OWNER/NAME"
+        raise ConfigError("deploy.verify is github, and this repository has no remote there", mend)
+    return repository
 
 
 def arguments(container: str, repository: str) -> list[str]:

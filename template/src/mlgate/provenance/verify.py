@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 
 from mlgate.engine.bundles import ARTIFACTS, bundle_of
@@ -41,7 +42,7 @@ def checks(project: Project, release: Release, environment: str, rollback: bool 
     if found[-1].status in RED:
         return found
     if verify != "none":
-        found.append(policy.homed(release.container, project.params.image.repository))
+        found.append(policy.homed(release.container, _home(project)))
         if found[-1].status in RED:
             return found
     lost = registry.missing(Reference.parse(release.container))
@@ -54,8 +55,24 @@ def checks(project: Project, release: Release, environment: str, rollback: bool 
     return found + _signed(project, release, verify, rollback)
 
 
+def _home(project: Project) -> str:
+    """Where images are pushed: the variable that says so to `package`, else params.yaml."""
+    return os.environ.get("MLGATE_IMAGE_REPOSITORY") or project.params.image.repository
+
+
 def refused(found: list[Check]) -> bool:
     return any(check.status in RED for check in found)
+
+
+def ready(project: Project) -> str:
+    """What `checks` will ask with, in words; ConfigError or InfraError where it can't."""
+    verify, key = project.params.deploy.verify, project.root / project.params.deploy.key
+    if verify == "key":
+        signers = [signer.name for _, signer in cosign.public_keys(key)]
+        return f"{cosign.program()}, {', '.join(signers)}"
+    if verify == "github":
+        return f"{github.program()}, workflows of {github.origin(history.repository(project))}"
+    return "deploy.verify is none: no signature is asked for"
 
 
 def _signed(project: Project, release: Release, verify: str, rollback: bool) -> list[Check]:
