@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import json
 import os
 import re
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import run_verb
+from actionlib.markdown import escape, summarise
 from actionlib.problems import ActionError, ended
-from actionlib.workflow import output
+from actionlib.registry import logged_in
+from actionlib.workflow import annotate, output
 
 CONTAINER = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
 UNSET = {"release": "", "container": "", "container-name": "", "container-digest": ""}
+ASK = "from mlgate.project import Project; print(Project.find().params.image.base)"
+NONE = "no image: image.base is empty in params.yaml"
+MEND = "set it to NAME@sha256:…, a base image by digest (docs/images.md); until then the release goes on as a Bento"
+REPORT = Path("reports") / "package.json"
 
 
 def main() -> int:
@@ -27,10 +30,13 @@ def main() -> int:
     token = os.environ.pop("REGISTRY_TOKEN", "")
     if repository:
         os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
-    flags: list[str] = []  # until `package` builds images
-    with logged_in(repository, token) if push and token else contextlib.nullcontext():
+    based = has_base()
+    flags = ["--image", "--try", *(["--push"] if push else [])] if based else []
+    with logged_in(repository.partition("/")[0] if push and based else "", token):
         code = run_verb.main(["mlgate", "package", *flags])
-    output(built(Path.cwd()) if code == 0 else UNSET)
+    if not based:
+        skipped()
+    output(built() if code == 0 else UNSET)
     return code
 
 
@@ -42,33 +48,35 @@ def repository_of(environ: os._Environ[str]) -> str:
     return said
 
 
-@contextlib.contextmanager
-def logged_in(repository: str, token: str) -> Iterator[None]:
-    """Credentials for the repository's registry in a file of this step; docker, podman and crane read it."""
-    registry = repository.partition("/")[0]
-    user = os.environ.get("GITHUB_ACTOR", "token")
-    said = {"auths": {registry: {"auth": base64.b64encode(f"{user}:{token}".encode()).decode()}}}
-    former = os.environ.get("DOCKER_CONFIG")
-    with tempfile.TemporaryDirectory(dir=os.environ.get("RUNNER_TEMP")) as folder:
-        path = Path(folder) / "config.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(said), encoding="utf-8")
-        os.environ["DOCKER_CONFIG"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("DOCKER_CONFIG")
-            if former is not None:
-                os.environ["DOCKER_CONFIG"] = former
+def has_base() -> bool:
+    """Whether params.yaml names a base image, as mlgate reads it; where that fails, `package` will say why."""
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    try:
+        done = subprocess.run(
+            ["uv", "run", "--locked", "python", "-c", ASK], env=environ, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise ActionError("uv is not on the PATH", "use the action `setup` before this one") from error
+    return done.returncode == 0 and bool(done.stdout.strip())
 
 
-def built(project: Path) -> dict[str, str]:
+def skipped() -> None:
+    """Say in the report, the log and the summary that there is no image, and what to do for one."""
+    annotate("notice", f"{NONE}; next: {MEND}", "image")
+    summarise(f"- ⏭️ {escape(NONE)}; {escape(MEND)}")
+    if REPORT.is_file():
+        report = json.loads(REPORT.read_bytes())
+        check = {"id": "image", "title": "The image", "status": "skip", "evidence": NONE, "mend": MEND}
+        report["checks"] = [*(one for one in report["checks"] if one["id"] != "image"), check]
+        REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def built() -> dict[str, str]:
     """What the next jobs need to know of the release that `package` reports."""
-    report = json.loads((project / "reports" / "package.json").read_bytes())
-    digest = report["subject"]["image_digest"].removeprefix("sha256:")
+    digest = json.loads(REPORT.read_bytes())["subject"]["image_digest"].removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise ActionError("reports/package.json names no release", "look at the log of `mlgate package`")
-    record = project / ".mlgate" / "releases" / digest / "release.json"
+        raise ActionError(f"{REPORT} names no release", "look at the log of `mlgate package`")
+    record = Path(".mlgate") / "releases" / digest / "release.json"
     container = json.loads(record.read_bytes()).get("container", "")
     found = CONTAINER.fullmatch(container)
     name, image = (found[1], found[2]) if found else ("", "")

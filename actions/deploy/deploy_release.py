@@ -8,6 +8,7 @@ from pathlib import Path
 
 import run_verb
 from actionlib.problems import ActionError, ended
+from actionlib.registry import logged_in
 from actionlib.repository import remote_head
 from actionlib.workflow import output
 
@@ -23,7 +24,8 @@ def main() -> int:
         raise ActionError(f"there is no environment {environment[:40]!r}", f"one of {', '.join(ENVIRONMENTS)}")
     branch, here = f"env/{environment}", Path.cwd()
     before = remote_head(here, branch)
-    code = run_verb.main(["mlgate", *words(verb, environment)])
+    with logged_in(os.environ.get("REGISTRY", ""), os.environ.get("GH_TOKEN", "")):
+        code = run_verb.main(["mlgate", *words(verb, environment)])
     after = remote_head(here, branch)
     output({"commit": after, "changed": "true" if after != before else "false"})
     print(f"{branch}: {before[:12] or 'none'} before, {after[:12] or 'none'} after")

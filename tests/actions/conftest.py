@@ -186,14 +186,18 @@ def github() -> Iterator[GitHub]:
 def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """`uv("evaluate", status="fail", code=1)`: a uv on the PATH that notes its call, writes a report and ends so."""
 
-    def _uv(verb: str, code: int = 0, report: dict[str, Any] | None = None, says: str = "") -> dict[str, str]:
+    def _uv(
+        verb: str, code: int = 0, report: dict[str, Any] | None = None, says: str = "", image_base: str = ""
+    ) -> dict[str, str]:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
         (folder / "says").write_text(says, encoding="utf-8")
         write = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json' if report is not None else ":"
+        base = f'[ "$3" = python ] && {{ cat "{folder}/base"; exit 0; }}'
+        (folder / "base").write_text(image_base, encoding="utf-8")
         note = f'printf "%s\\n" "$@" > "{folder}/called"\nenv > "{folder}/environ"\ncat "{folder}/says"'
-        script = f"#!/bin/sh\n{note}\n{write}\nexit {code}\n"
+        script = f"#!/bin/sh\n{base}\n{note}\n{write}\nexit {code}\n"
         (folder / "uv").write_text(script, encoding="utf-8")
         (folder / "uv").chmod(0o755)
         return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

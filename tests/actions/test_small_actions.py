@@ -93,14 +93,28 @@ def test_a_release_without_an_image_is_told_by_its_digest(step, uv, packaged, tm
     done = step("build-image/build_image.py", tmp_path, PUSH="false", **uv("package", 0, packaged()))
     assert done.code == 0, done.log
     assert (done.outputs["release"], done.outputs["container"]) == ("ab" * 32, "")
+    assert (tmp_path / "bin" / "called").read_text().split()[2:] == ["mlgate", "package"]
+    assert "::notice title=image::no image: image.base is empty in params.yaml; next: set it to" in done.log
+    said = json.loads((tmp_path / "reports" / "package.json").read_text(encoding="utf-8"))
+    assert said["checks"][-1] | {"mend": ""} == {
+        "id": "image",
+        "title": "The image",
+        "status": "skip",
+        "evidence": "no image: image.base is empty in params.yaml",
+        "mend": "",
+    }
 
 
 def test_an_image_is_told_in_two_parts_and_its_credentials_are_gone_afterwards(step, uv, packaged, tmp_path) -> None:
     container = f"ghcr.io/ada/card-fraud@sha256:{'cd' * 32}"
-    env = uv("package", 0, packaged(container)) | {"RUNNER_TEMP": str(tmp_path), "GITHUB_ACTOR": "ada"}
+    env = uv("package", 0, packaged(container), image_base="python@sha256:00") | {
+        "RUNNER_TEMP": str(tmp_path),
+        "GITHUB_ACTOR": "ada",
+    }
     done = step("build-image/build_image.py", tmp_path, PUSH="true", REGISTRY_TOKEN="canary", **env)
     assert done.outputs["container-name"] == "ghcr.io/ada/card-fraud"
     assert done.outputs["container-digest"] == f"sha256:{'cd' * 32}"
+    assert (tmp_path / "bin" / "called").read_text().split()[3:] == ["package", "--image", "--try", "--push"]
     environ = (tmp_path / "bin" / "environ").read_text()
     assert "MLGATE_IMAGE_REPOSITORY=ghcr.io/ada/card-fraud" in environ
     folder = next(line for line in environ.splitlines() if line.startswith("DOCKER_CONFIG=")).partition("=")[2]
@@ -152,3 +166,12 @@ def test_what_is_no_deployment_is_refused(step, uv, clone, env) -> None:
     done = step("deploy/deploy_release.py", clone.folder, **env, **uv("deploy"))
     assert done.code == 2
     assert "Traceback" not in done.log
+
+
+def test_what_is_attested_has_the_type_that_is_looked_for() -> None:
+    from actions_source import ACTIONS
+
+    from mlgate.provenance.predicate import RELEASE_TYPE
+
+    deliver = ACTIONS.parent / "template" / ".github" / "workflows" / "deliver.yml"
+    assert f"predicate-type: {RELEASE_TYPE}\n" in deliver.read_text(encoding="utf-8")
