@@ -36,6 +36,7 @@ VERBS = {
     "freeze": "Let nothing new come to an environment until it is lifted.",
     "status": "Show what each environment should run and does run.",
     "history": "Show the releases of an environment.",
+    "lineage": "From a digest back to data, code, metrics and people.",
     "serve": "Run what an environment's ledger names.",
     "replay": "Send recorded or generated traffic to an environment.",
     "monitor": "Look for drift in live traffic and decide.",

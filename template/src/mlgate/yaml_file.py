@@ -50,6 +50,11 @@ def read_yaml(path: Path) -> Any:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", "restore it with `git checkout`") from error
+    return parse_yaml(content, str(path))
+
+
+def parse_yaml(content: bytes, path: str) -> Any:
+    """Plain values from YAML that came from elsewhere than a file; `path` is what errors call it."""
     if len(content) > LIMIT:
         raise ConfigError(f"{path} has {len(content):,} bytes, more than {LIMIT:,}", "keep data out of configuration")
     try:
@@ -60,6 +65,6 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path} is nested too deeply", "flatten it") from error
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        where = f"{path}:{mark.line + 1}" if mark else path
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(f"{where}: {problem}", "fix this line") from error
