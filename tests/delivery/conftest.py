@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import containers
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@dataclass(frozen=True)
+class ImageRelease:
+    """A repository with a release whose image is in the registry: `record` is its release.json."""
+
+    repository: Path
+    record: dict[str, Any]
+
+    @property
+    def container(self) -> str:
+        """REPOSITORY@sha256:…"""
+        return str(self.record["container"])
+
+    @property
+    def tag(self) -> str:
+        """What the engine calls it."""
+        return f"mlgate-{self.repository.name}:{self.record['image'].removeprefix('sha256:')[:12]}"
+
+    def copied(self, folder: Path) -> Path:
+        """A copy of the repository with its history and release."""
+        return Path(shutil.copytree(self.repository, folder / "project", symlinks=True))
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +89,47 @@ def crane_say(crane: str) -> Callable[..., str]:
 def docker_say(docker: dict[str, str]) -> Callable[..., str]:
     """`docker_say("images")`: what docker prints, its own words in the error where it fails."""
     return lambda *words: containers.quiet("docker", *words, environ=docker)
+
+
+@pytest.fixture(scope="session")
+def small_project(
+    base_image: str, registry: str, bake: Callable[..., Path], mlgate: Run, run: Run, tmp_path_factory
+) -> Path:
+    """A small project with data and a judged model, whose params.yaml names the base; committed, not packaged."""
+    from small_repository import shrink
+
+    repository = bake(tmp_path_factory.mktemp("delivery"))
+    shrink(repository)
+    params = repository / "params.yaml"
+    text = re.sub(r'(?m)^  base: ""', f'  base: "{base_image}"', params.read_text(encoding="utf-8"))
+    params.write_text(re.sub(r'(?m)^  repository: ""', f'  repository: "{registry}/fraud"', text), encoding="utf-8")
+    for command in (["ingest"], ["validate"], ["train"]):
+        done = mlgate(repository, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    for words in (["add", "-A"], ["commit", "-qm", "data and model", "--no-verify"]):
+        done = run(["git", *words], repository)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return repository
+
+
+@pytest.fixture(scope="session")
+def closed_index() -> Iterator[str]:
+    """A package index with a password in its address, which has nothing: whoever asks goes on to the next."""
+    with containers.closed_index() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def image_release(
+    small_project: Path, docker: dict[str, str], mlgate: Run, closed_index: str, tmp_path_factory
+) -> ImageRelease:
+    """The small project with its image built and pushed, once a session. Read it; `copied` is yours to change."""
+    done = mlgate(small_project, "package", "--push", **engine_of(docker), UV_INDEX=closed_index)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = small_project.glob(".mlgate/releases/[0-9a-f]*/release.json")
+    return ImageRelease(small_project, json.loads(path.read_text(encoding="utf-8")))
+
+
+def engine_of(docker: dict[str, str]) -> dict[str, str]:
+    """What leads `mlgate` to the tests' daemon."""
+    return {name: docker[name] for name in ("DOCKER_HOST", "DOCKER_BUILDKIT") if name in docker}

@@ -12,8 +12,10 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -21,6 +23,7 @@ import httpx
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "bases"
 DEBIAN = ("bookworm", "http://deb.debian.org/debian")
 PACKAGES = "python3,ca-certificates"
+INDEX_USER, INDEX_SECRET = "index-user", "index-s3cret-c4nary"
 LEFT_OUT = ("./var/cache/apt", "./var/lib/apt/lists", "./var/log", "./usr/share/doc", "./usr/share/locale", "./dev")
 
 
@@ -108,6 +111,28 @@ def registry(crane: str, folder: Path) -> Iterator[str]:
     command = [crane, "registry", "serve", "--address", f"127.0.0.1:{port}", "--disk", str(folder)]
     with started(command, folder.with_suffix(".log"), ready):
         yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def closed_index() -> Iterator[str]:
+    """A package index that answers 404, with a login in its address that must be found nowhere."""
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Nothing)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://{INDEX_USER}:{INDEX_SECRET}@127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def kept_layer() -> Path:

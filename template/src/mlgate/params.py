@@ -123,6 +123,9 @@ class ImageSection(Section):
         default="", pattern=r"^$|^[^\s@]+@sha256:[0-9a-f]{64}$", description="NAME@sha256:…: a base image by digest"
     )
     repository: str = Field(default="", pattern=r"^[^\s@]*$", description="REGISTRY/NAME that images are pushed to")
+    max_ratio: float = Field(gt=1, default=1.35, description="of the image's size to base + locked libraries")
+    max_ready: float = Field(gt=0, default=60, description="seconds from start to ready")
+    max_latency_ms: float = Field(gt=0, default=500, description="of the 95th percentile of one golden row")
 
 
 class DeploySection(Section):

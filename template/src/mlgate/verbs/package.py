@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -9,30 +10,48 @@ import click
 from mlgate.errors import DataError, MlgateError
 
 if TYPE_CHECKING:
-    from mlgate.packing.release import ModelCard
+    from mlgate.packing.release import ModelCard, Release
     from mlgate.project import Project
     from mlgate.report import Check, Report
 
 
 @click.command()
-def command() -> int:
+@click.option("--image", is_flag=True, help="Also build the OCI image of it, on image.base.")
+@click.option("--try", "tried", is_flag=True, help="Start that image as production would: smoke, latency, size, stop.")
+@click.option("--twice", is_flag=True, help="Build it a second time from nothing, and compare the layers.")
+@click.option("--push", "pushed", is_flag=True, help="Push it to image.repository, and record its digest.")
+def command(image: bool, tried: bool, twice: bool, pushed: bool) -> int:
     """Build the Bento of the model in models/, named by the digest of its files. The same commit and model: no work.
 
     \b
     Example:  uv run mlgate package
+              uv run mlgate package --image --try --push
     """
     from mlgate.project import Project
 
-    return run(Project.find()).exit_code
+    wanted = Wanted(image or tried or twice or pushed, tried, twice, pushed)
+    return run(Project.find(), wanted).exit_code
 
 
-def run(project: Project) -> Report:
-    """Check that everything is committed and judged, then build `<state>/releases/<digest>/`.
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted beside the Bento; a push never happens after a red check."""
+
+    image: bool = False
+    tried: bool = False
+    twice: bool = False
+    pushed: bool = False
+
+
+def run(project: Project, wanted: Wanted | None = None) -> Report:
+    """Check that everything is committed and judged, then build `<state>/releases/<digest>/`, and its image.
 
     Raises
     ------
+    ConfigError
+        If an image is wanted, and there is no base to build it on or no repository to push it to.
     InfraError
-        If the build, Git, MLflow or the disk fails; no release, or a whole one, is left.
+        If the build, Git, MLflow, the engine, a registry or the disk fails; no release, or a whole one, is left.
     """
     from mlgate.console import recording, working
     from mlgate.packing import build as packing
@@ -51,7 +70,40 @@ def run(project: Project) -> Report:
         report.subject.image_digest = release.image
         report.artifacts.append(f".mlgate/releases/{release.hex}")
         report.notes.append(f"release {release.version}: {release.image}")
+        if wanted and wanted.image:
+            _image(project, release, report, wanted)
     return report
+
+
+def _image(project: Project, release: Release, report: Report, wanted: Wanted) -> None:
+    """The release's image: built, tried and pushed, as far as wanted and not done before."""
+    from mlgate.console import working
+    from mlgate.image import build, engines, push
+
+    if wanted.pushed and not wanted.tried and (known := push.pushed(project, release)):
+        report.notes.append(f"in the registry already: {known.container}")
+        return
+    engine = engines.find()
+    with working("building the image"):
+        image = build.build(project, engine, release)
+    report.notes.append(f"image {image.tag} {'built' if image.built else 'is there already'} ({engine.name})")
+    report.notes += [f"layer {size / 1e6:.1f} MB: {step}" for size, step in build.layers(engine, image)]
+    if wanted.twice:
+        with working("building it again"):
+            report.checks.append(build.twice(project, engine, release, image))
+    if wanted.tried:
+        from mlgate.image.trial import attempt
+
+        with working("trying the image"):
+            folder = project.state / "releases" / release.hex
+            report.checks += attempt(engine, image, folder, project.params.image)
+    if not wanted.pushed or report.close().status in ("fail", "error"):
+        return
+    known = push.pushed(project, release)
+    if not known:
+        with working("pushing the image"):
+            known = push.push(project, engine, image, release)
+    report.notes.append(f"in the registry: {known.container}")
 
 
 def _checks(project: Project, report: Report) -> ModelCard | None:

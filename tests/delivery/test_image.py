@@ -1,0 +1,226 @@
+"""The image of a release: what is in it, what it says of itself, how it runs and ends, and what happens without."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import containers
+import httpx
+import pytest
+from conftest import engine_of
+
+HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+CHECKS = {
+    f"image-{name}" for name in ("ready", "version", "golden", "contract", "latency", "content", "user", "stop", "size")
+}
+
+
+@pytest.fixture
+def started(docker_say, image_release) -> Iterator[Callable[..., str]]:
+    """`started(option, ...)`: a container of the image; removed after the test."""
+    names = []
+
+    def _start(*options: str) -> str:
+        names.append(docker_say("run", "-d", *HARDENED, *options, image_release.tag))
+        return names[-1]
+
+    yield _start
+    for name in names:
+        docker_say("rm", "--force", "--volumes", name)
+
+
+def test_the_image_carries_what_the_release_record_says(image_release, docker_say, crane_say, run) -> None:
+    record, folder = image_release.record, image_release.repository
+    said = json.loads(crane_say("config", image_release.container))["config"]
+    labels = said["Labels"]
+    oci = "org.opencontainers.image"
+    assert labels[f"{oci}.revision"] == record["source_commit"]
+    assert labels[f"{oci}.version"] == record["version"]
+    assert labels["mlgate.bento-digest"] == record["image"]
+    assert labels["mlgate.data-digest"] == record["data_digest"]
+    assert labels["mlgate.model-digest"] == record["model_digest"]
+    assert labels["mlgate.model-version"] == record["model_version"] != ""
+    assert re.fullmatch("sha256:[0-9a-f]{64}", labels["mlgate.metrics-digest"])
+    assert labels[f"{oci}.created"] == run(["git", "show", "-s", "--format=%cI"], folder).stdout.strip()
+    assert f"{labels[f'{oci}.base.name']}@{labels[f'{oci}.base.digest']}" in (folder / "params.yaml").read_text()
+    assert (said["User"], said["StopSignal"], said["Entrypoint"][1:4]) == (
+        "10001:10001", "SIGTERM", ["-m", "bentoml", "serve"],
+    )  # fmt: skip
+
+
+def test_tried_as_production_runs_it_the_image_passes_every_check(image_release, mlgate, docker, tmp_path) -> None:
+    repository = image_release.copied(tmp_path)
+    done = mlgate(repository, "package", "--try", **engine_of(docker))
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((repository / "reports" / "package.json").read_text())
+    checks = {check["id"]: check for check in report["checks"]}
+    assert {name for name in checks if name.startswith("image-")} == CHECKS
+    assert {name: checks[name]["evidence"] for name in CHECKS if checks[name]["status"] != "pass"} == {}
+    assert checks["image-size"]["observed"] < 1.35
+    assert any("the libraries" in note for note in report["notes"])
+
+
+def test_the_same_commit_is_neither_built_nor_pushed_again(image_release, mlgate, tmp_path) -> None:
+    repository = image_release.copied(tmp_path)
+    done = mlgate(repository, "package", "--push", DOCKER_HOST="unix:///nowhere", MLGATE_IMAGE_ENGINE="docker")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "in the registry already" in done.stdout
+    (path,) = repository.glob(".mlgate/releases/*/release.json")
+    assert json.loads(path.read_text()) == image_release.record
+
+
+def test_a_built_image_is_found_again_and_not_built_twice(image_release, mlgate, docker, docker_say, tmp_path) -> None:
+    before = docker_say("image", "inspect", "-f", "{{.Id}} {{.Created}}", image_release.tag)
+    done = mlgate(image_release.copied(tmp_path), "package", "--image", **engine_of(docker))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is there already" in done.stdout
+    assert docker_say("image", "inspect", "-f", "{{.Id}} {{.Created}}", image_release.tag) == before
+
+
+def test_the_image_serves_without_any_network(started, docker_say) -> None:
+    name = started("--network", "none")
+    ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:3000/readyz', timeout=5).status)"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            assert docker_say("exec", name, "python3", "-c", ask) == "200"
+            return
+        except AssertionError:
+            time.sleep(0.5)
+    pytest.fail(docker_say("logs", name))
+
+
+def test_case_30_sigterm_under_load_loses_no_request_to_the_image(started, docker_say, image_release) -> None:
+    name = started()
+    address = docker_say("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
+    url = f"http://{address}:3000"
+    golden = next(image_release.repository.glob(".mlgate/releases/*/src/artifacts/golden.json"))
+    rows = json.loads(golden.read_text())["rows"]
+    wait_ready(url)
+    answered, lost, ended = [], [], threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+                    answer = client.post("/predict", json={"rows": rows})
+                answered.append(answer.status_code)
+                if answer.headers.get("connection") == "close":
+                    return  # as a balancer does: it was told to go elsewhere
+            except httpx.HTTPError as error:
+                lost.append(repr(error))
+                return
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(answered) < 50:
+        time.sleep(0.01)
+    docker_say("stop", "--time", "30", name)
+    ended.set()
+    for thread in threads:
+        thread.join(30)
+    assert lost == []
+    assert set(answered) == {200}
+    assert docker_say("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
+
+
+def wait_ready(url: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    pytest.fail(f"{url} was not ready")
+
+
+def test_case_23_the_login_of_a_package_index_is_nowhere_in_the_image(image_release, docker_say, crane_say) -> None:
+    words = [containers.INDEX_SECRET, containers.INDEX_USER]
+    assert not any(word in crane_say("config", image_release.container) for word in words)
+    found = docker_say(
+        "run", "--rm", "--network", "none", "-u", "0", "--entrypoint", "sh", image_release.tag,
+        "-c", f"grep -rlE '{'|'.join(words)}' /mlgate /root /tmp; test $? -eq 1 && echo none",
+    )  # fmt: skip
+    assert found == "none"
+
+
+@pytest.mark.parametrize(
+    ("base", "code", "words"),
+    [
+        ("", 2, ["image.base is empty", "imagetools inspect"]),
+        ("python:3.12-slim", 2, ["image.base"]),
+        ("{registry}/base@sha256:" + "0" * 64, 2, ["has no image", "imagetools inspect"]),
+        ("127.0.0.1:9/base@sha256:" + "0" * 64, 3, ["127.0.0.1:9"]),
+    ],
+    ids=["none", "a tag", "an unknown digest", "a registry that is gone"],
+)
+def test_a_base_that_cannot_be_used_is_refused_with_the_way_to_one(
+    image_release, mlgate, docker, run, registry: str, tmp_path: Path, base: str, code: int, words: list[str]
+) -> None:
+    repository = image_release.copied(tmp_path)
+    params = repository / "params.yaml"
+    wanted = base.format(registry=registry)
+    params.write_text(re.sub(r"(?m)^  base: .*", f'  base: "{wanted}"', params.read_text()))
+    run(["git", "commit", "-qam", "another base", "--no-verify"], repository)
+    done = mlgate(repository, "package", "--image", **engine_of(docker))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert [word for word in words if word not in done.stderr] == []
+    assert list(repository.glob(".mlgate/.package.*")) == []
+
+
+def test_without_an_engine_the_message_names_those_that_were_asked(image_release, mlgate, environ, tmp_path) -> None:
+    repository = image_release.copied(tmp_path)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("git", "uv", "python3"):
+        (tools / name).symlink_to(shutil.which(name, path=environ["PATH"]))
+    done = mlgate(repository, "package", "--image", PATH=str(tools))
+    assert done.returncode == 3, done.stdout + done.stderr
+    for name in ("docker", "podman", "buildah"):
+        assert f"{name} is not installed" in done.stderr
+    assert "docs/images.md" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_NO_CACHE": "1"}, "libraries can't be installed"),
+        ({"MLGATE_IMAGE_NETWORK": "no-such-network"}, "no-such-network"),
+    ],
+    ids=["no package index", "a step of the build fails"],
+)
+def test_a_build_that_fails_half_way_leaves_nothing(
+    image_release, mlgate, docker, docker_say, run, tmp_path: Path, trouble: dict[str, str], words: str
+) -> None:
+    repository = image_release.copied(tmp_path)
+    (repository / "README.md").write_text("changed")
+    run(["git", "commit", "-qam", "another commit", "--no-verify"], repository)
+    before = docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")
+    done = mlgate(repository, "package", "--image", **engine_of(docker), **trouble)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert words in done.stderr
+    assert (docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")) == before
+    assert list(repository.glob(".mlgate/.package.*")) == []
+
+
+def test_a_release_that_was_changed_becomes_no_image(image_release, tmp_path: Path, monkeypatch, docker) -> None:
+    from mlgate.errors import InfraError
+    from mlgate.image import build, engines
+    from mlgate.packing.release import read_release
+    from mlgate.project import Project
+
+    repository = image_release.copied(tmp_path)
+    (folder,) = repository.glob(".mlgate/releases/[0-9a-f]*")
+    (folder / "src" / "params.yaml").write_text("other: 1")
+    for name, value in engine_of(docker).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InfraError, match="not those that were built"):
+        build.build(Project(repository), engines.find(), read_release(folder))
