@@ -61,7 +61,11 @@ def load(end: Any, result: Any) -> None:
 
 def timed(*words: str) -> float:
     started = time.perf_counter()
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         code = mlgate(list(words))
     assert code == 0, f"mlgate {' '.join(words)} ended with {code}"
     return time.perf_counter() - started

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import containers
 import pytest
@@ -19,28 +16,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@dataclass(frozen=True)
-class ImageRelease:
-    """A repository with a release whose image is in the registry: `record` is its release.json."""
-
-    repository: Path
-    record: dict[str, Any]
-
-    @property
-    def container(self) -> str:
-        """REPOSITORY@sha256:…"""
-        return str(self.record["container"])
-
-    @property
-    def tag(self) -> str:
-        """What the engine calls it."""
-        return f"mlgate-{self.repository.name}:{self.record['image'].removeprefix('sha256:')[:12]}"
-
-    def copied(self, folder: Path) -> Path:
-        """A copy of the repository with its history and release."""
-        return Path(shutil.copytree(self.repository, folder / "project", symlinks=True))
 
 
 @pytest.fixture(scope="session")
@@ -122,14 +97,9 @@ def closed_index() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def image_release(
     small_project: Path, docker: dict[str, str], mlgate: Run, closed_index: str, tmp_path_factory
-) -> ImageRelease:
+) -> containers.ImageRelease:
     """The small project with its image built and pushed, once a session. Read it; `copied` is yours to change."""
-    done = mlgate(small_project, "package", "--push", **engine_of(docker), UV_INDEX=closed_index)
+    done = mlgate(small_project, "package", "--push", **containers.engine_of(docker), UV_INDEX=closed_index)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = small_project.glob(".mlgate/releases/[0-9a-f]*/release.json")
-    return ImageRelease(small_project, json.loads(path.read_text(encoding="utf-8")))
-
-
-def engine_of(docker: dict[str, str]) -> dict[str, str]:
-    """What leads `mlgate` to the tests' daemon."""
-    return {name: docker[name] for name in ("DOCKER_HOST", "DOCKER_BUILDKIT") if name in docker}
+    return containers.ImageRelease(small_project, json.loads(path.read_text(encoding="utf-8")))

@@ -15,8 +15,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -169,3 +171,30 @@ def push_base(crane: str, repository: str) -> str:
     quiet(crane, "append", "--insecure", "-f", str(base_layer()), "-t", tag)
     quiet(crane, "mutate", "--insecure", "--set-platform", "linux/amd64", "--cmd", "python3", "-t", tag, tag)
     return f"{repository}@{quiet(crane, 'digest', '--insecure', tag)}"
+
+
+@dataclass(frozen=True)
+class ImageRelease:
+    """A repository with a release whose image is in the registry: `record` is its release.json."""
+
+    repository: Path
+    record: dict[str, Any]
+
+    @property
+    def container(self) -> str:
+        """REPOSITORY@sha256:…"""
+        return str(self.record["container"])
+
+    @property
+    def tag(self) -> str:
+        """What the engine calls it."""
+        return f"mlgate-{self.repository.name}:{self.record['image'].removeprefix('sha256:')[:12]}"
+
+    def copied(self, folder: Path) -> Path:
+        """A copy of the repository with its history and release."""
+        return Path(shutil.copytree(self.repository, folder / "project", symlinks=True))
+
+
+def engine_of(docker: dict[str, str]) -> dict[str, str]:
+    """What leads `mlgate` to the tests' daemon."""
+    return {name: docker[name] for name in ("DOCKER_HOST", "DOCKER_BUILDKIT") if name in docker}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,16 @@ from pathlib import Path
 import containers
 import httpx
 import pytest
-from conftest import engine_of
+from containers import engine_of
+
+from mlgate.errors import ConfigError, InfraError
+from mlgate.image import build, engines, inside, look_inside, verdicts
+from mlgate.image.base import _platform
+from mlgate.image.compare import differences
+from mlgate.image.labels import source
+from mlgate.image.wheels import environment
+from mlgate.packing.release import read_release
+from mlgate.project import Project
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 CHECKS = {
@@ -212,11 +223,6 @@ def test_a_build_that_fails_half_way_leaves_nothing(
 
 
 def test_a_release_that_was_changed_becomes_no_image(image_release, tmp_path: Path, monkeypatch, docker) -> None:
-    from mlgate.errors import InfraError
-    from mlgate.image import build, engines
-    from mlgate.packing.release import read_release
-    from mlgate.project import Project
-
     repository = image_release.copied(tmp_path)
     (folder,) = repository.glob(".mlgate/releases/[0-9a-f]*")
     (folder / "src" / "params.yaml").write_text("other: 1")
@@ -224,3 +230,98 @@ def test_a_release_that_was_changed_becomes_no_image(image_release, tmp_path: Pa
         monkeypatch.setenv(name, value)
     with pytest.raises(InfraError, match="not those that were built"):
         build.build(Project(repository), engines.find(), read_release(folder))
+
+
+def test_installers_of_a_base_are_taken_away_and_its_library_compiled(docker_say, base_image: str) -> None:
+    """python:slim brings pip, and no bytecode: without it each start on a read-only root would compile it anew."""
+    script = Path(inside.__file__).read_text(encoding="utf-8")
+    setup = (
+        "import os, pathlib, shutil, subprocess, sys\n"
+        "lib = pathlib.Path(os.__file__).parent; shutil.rmtree(lib / 'json' / '__pycache__')\n"
+        "pip = pathlib.Path('/usr/lib/python3/dist-packages/pip'); pip.mkdir(); (pip / '__init__.py').touch()\n"
+        "pathlib.Path('/usr/bin/pip3').touch(); pathlib.Path('/mlgate').mkdir()\n"
+        "pathlib.Path('/mlgate/a.py').write_text('x = 1')\n"
+        "subprocess.run([sys.executable, '-B', '-c', sys.argv[1], '/mlgate', '1000', '/mlgate/state'], check=True)\n"
+        "print(pip.exists(), pathlib.Path('/usr/bin/pip3').exists(), (lib / 'json' / '__pycache__').is_dir())\n"
+        "print({path.name: int(path.stat().st_mtime) for path in sorted(pathlib.Path('/mlgate').glob('*'))})\n"
+        "print(os.stat('/mlgate/state').st_uid, int(os.stat(os.__file__).st_mtime) > 1000)\n"
+    )
+    said = docker_say("run", "--rm", "--network", "none", base_image, "python3", "-c", setup, script).splitlines()
+    assert said == ["False False True", "{'__pycache__': 1000, 'a.py': 1000, 'state': 1000}", "10001 True"]
+
+
+def test_what_does_not_belong_into_an_image_is_found_there(tmp_path: Path) -> None:
+    for name in ("bin/x86_64-linux-gnu-gcc-12", "bin/pip3.11", "bin/python3", "root/bento/src/model/test_model.py",
+                 "root/bento/tests/rows.csv", "root/bento/src/artifacts/holdout.parquet"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    command = [sys.executable, look_inside.__file__, str(tmp_path / "root")]
+    done = subprocess.run(command, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    found = {kind: {Path(path).name for path in paths} for kind, paths in said["found"].items()}
+    assert found["compilers"] == {"x86_64-linux-gnu-gcc-12"}
+    assert "pip3.11" in found["installers"]
+    assert found["tests"] == {"test_model.py", "rows.csv"}
+    assert found["data"] == {"rows.csv"}
+    assert (verdicts.content(said["found"]).status, verdicts.user(said["who"]).status) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("remote", "link"),
+    [
+        ("https://ada:s3cret@github.com/ada/fraud.git", "https://github.com/ada/fraud"),
+        ("git@github.com:ada/fraud.git", "https://github.com/ada/fraud"),
+        ("ssh://git@git.example.org:2222/ada/fraud", "https://git.example.org/ada/fraud"),
+        ("/srv/git/fraud.git", ""),
+        ("", ""),
+    ],
+)
+def test_the_link_to_the_source_holds_no_login(run, tmp_path: Path, remote: str, link: str) -> None:
+    run(["git", "init", "-q"], tmp_path)
+    if remote:
+        run(["git", "remote", "add", "origin", remote], tmp_path)
+    assert source(Project(tmp_path)) == link
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"PIP_INDEX_URL": "https://a/simple"}, {"UV_DEFAULT_INDEX": "https://a/simple"}),
+        (
+            {"PIP_INDEX_URL": "https://a/simple", "UV_INDEX_URL": "https://b/simple"},
+            {"UV_INDEX_URL": "https://b/simple"},
+        ),
+        ({"PIP_CERT": "/ca.pem"}, {"SSL_CERT_FILE": "/ca.pem"}),
+        ({"PIP_CERT": "/ca.pem", "SSL_CERT_FILE": "/b.pem"}, {"SSL_CERT_FILE": "/b.pem"}),
+    ],
+)
+def test_what_pip_is_told_of_an_index_holds_for_uv_unless_uv_is_told_otherwise(given, wanted) -> None:
+    found = environment(given)
+    assert {name: value for name, value in found.items() if not name.startswith("PIP_")} == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "platform"),
+    [
+        ({"machine": "x86_64", "glibc": "2.36", "musl": False}, "x86_64-manylinux_2_36"),
+        ({"machine": "arm64", "glibc": "2.41", "musl": False}, "aarch64-manylinux_2_40"),
+        ({"machine": "x86_64", "glibc": "2.29", "musl": False}, "x86_64-manylinux_2_28"),
+        ({"machine": "x86_64", "glibc": "", "musl": True}, "x86_64-unknown-linux-musl"),
+    ],
+)
+def test_wheels_are_those_of_the_bases_platform(said: dict, platform: str) -> None:
+    assert _platform(said) == platform
+
+
+@pytest.mark.parametrize("said", [{"machine": "s390x", "glibc": "2.36"}, {"machine": "x86_64", "glibc": "2.5"}])
+def test_a_platform_without_wheels_is_refused(said: dict) -> None:
+    with pytest.raises(ConfigError, match="the base"):
+        _platform({**said, "musl": False})
+
+
+def test_the_layers_that_differ_between_two_builds_are_named() -> None:
+    one = [f"sha256:{digit * 64}" for digit in "123"]
+    assert differences(one, one) == []
+    assert [words.partition(":")[0] for words in differences(one, [one[0], one[2], one[2]])] == ["layer 2 of 3"]
+    assert differences(one, one[:2]) == ["3 and 2 layers"]
+    assert differences([], [])

@@ -157,6 +157,13 @@ def _images(project: Project) -> str:
     return kept(project)
 
 
+def _image(project: Project) -> str:
+    """An image can be built: an engine answers, and its base is where it was."""
+    from mlgate.image.base import ready
+
+    return ready(project.params.image.base)
+
+
 DIAGNOSES: dict[str, Diagnosis] = {
     "git": _git,
     "identity": _identity,
@@ -171,4 +178,5 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "pre-commit": _hooks,
     "signatures": _signatures,
     "images": _images,
+    "image": _image,
 }

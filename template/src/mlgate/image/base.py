@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from mlgate.errors import ConfigError, InfraError
 from mlgate.image import registry
-from mlgate.image.engines import Engine
+from mlgate.image.engines import Engine, find
 from mlgate.image.reference import Reference
 
 HOW = (
-    "choose one, then write what `docker buildx imagetools inspect python:3.12-slim --format '{{.Manifest.Digest}}'` "
-    "(or `crane digest`, `skopeo inspect`) prints into params.yaml: image: {base: python@sha256:…}; see docs/images.md"
+    "choose a base with Python, say python:3.12-slim; `docker buildx imagetools inspect python:3.12-slim` (or `crane "
+    "digest`) prints its digest; write `base: python@sha256:…` under `image:` in params.yaml; see docs/images.md"
 )
 GLIBC = (17, 28, *range(31, 41))  # minor versions of glibc 2 that uv knows as platforms
 PROBE = """
@@ -60,6 +60,16 @@ def look(engine: Engine, reference: str) -> Base:
     known = engine.inspect(reference) or {}
     size = int(known.get("Size") or 0)
     return Base(reference, said["executable"], said["version"], _platform(said), size)
+
+
+def ready(reference: str) -> str:
+    """Which engine would build on this base; ConfigError or InfraError where none could, nothing is pulled."""
+    if not reference:
+        return "no image is wanted: image.base is empty"
+    engine = find()
+    if not engine.inspect(reference) and not registry.digest(Reference.parse(reference)):
+        raise ConfigError(f"the registry has no {reference}", HOW)
+    return f"{engine.name}, on {reference[:60]}"
 
 
 def _fetch(engine: Engine, reference: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlgate import quality
 from mlgate.errors import ConfigError
 from mlgate.project import Project
-from mlgate.proofs import data, gates, live, model_file, provenance, release, smoke, thresholds
+from mlgate.proofs import data, gates, image, live, model_file, provenance, release, smoke, thresholds
 from mlgate.proofs.proof import Proof
 from mlgate.quality import Context
 from mlgate.versions import snapshot
@@ -25,6 +25,7 @@ def required() -> tuple[str, ...]:
         *release.CHECKS,
         *provenance.CHECKS,
         *smoke.CHECKS,
+        *image.CHECKS,
         *live.CHECKS,
         *thresholds.CHECKS,
     )
@@ -54,6 +55,7 @@ def collect(project: Project, scratch: Path) -> dict[str, Proof]:
         **release.proofs(project, scratch),
         **provenance.proofs(project),
         **smoke.proofs(scratch),
+        **image.proofs(scratch),
         **live.proofs(project, frame, features.features),
         **thresholds.proofs(project),
     }
