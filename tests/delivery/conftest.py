@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cluster
 import containers
 import pytest
 
@@ -103,3 +104,28 @@ def image_release(
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = small_project.glob(".mlgate/releases/[0-9a-f]*/release.json")
     return containers.ImageRelease(small_project, json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def kubectl(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """kubectl, alone in a folder."""
+    path = tmp_path_factory.mktemp("kubectl") / "kubectl"
+    path.symlink_to(program("cluster"))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def toy_service() -> Iterator[cluster.ToyService]:
+    """What answers where a test forwards a pod's port."""
+    with cluster.ToyService() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory, toy_service: cluster.ToyService
+) -> Iterator[cluster.Cluster]:
+    """A real API server with controllers and scheduler; see cluster.py for what is played."""
+    folder = tmp_path_factory.mktemp("cluster") / "state"
+    with cluster.control_plane(program("cluster"), folder, toy_service.port) as running:
+        yield running

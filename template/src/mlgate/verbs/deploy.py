@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -41,6 +42,7 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
     from mlgate.engine.rollout import person, roll_out, told
     from mlgate.ledger import Ledger, approver, run_url
     from mlgate.ledger.order import require_newest
+    from mlgate.manifests import manifests_for
 
     if environment == "production":
         raise ConfigError("production takes only what staging has proven", "run `mlgate promote`")
@@ -53,24 +55,14 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
         if dry_run:
             report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
             return report
+        manifests, rendered = manifests_for(project, environment, release, ledger.entries(environment))
+        files = {**ledger_files(bundle), **manifests}
         subject = f"deploy({environment}): {release.model} {release.version}"
         trailers = {"Run": run_url(), "Approved-By": approver(None, person(project))}
-        files = ledger_files(bundle)
+        guard = partial(require_newest, project, environment, release)
+        commit = partial(ledger.write, environment, release, files, subject, trailers, guard=guard)
         with working(f"starting {release.version} in {environment}"):
-            done = roll_out(
-                project,
-                environment,
-                release,
-                lambda: ledger.write(
-                    environment,
-                    release,
-                    files,
-                    subject,
-                    trailers,
-                    guard=lambda now: require_newest(project, environment, release, now),
-                ),
-                report,
-            )
+            done = roll_out(project, environment, release, commit, report)
         if done:
-            report.notes.insert(0, told(environment, release, report))
+            report.notes[:0] = filter(None, [told(environment, release, report), rendered])
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,7 @@ def run(project: Project, approved_by: str | None = None, waive_soak: str | None
     from mlgate.console import recording, working
     from mlgate.engine.rollout import mirrored, roll_out, told
     from mlgate.ledger import CARRIED, Ledger, run_url
+    from mlgate.manifests import manifests_for
 
     with recording(project, "promote") as report:
         ledger = Ledger(project)
@@ -51,27 +53,16 @@ def run(project: Project, approved_by: str | None = None, waive_soak: str | None
         report.checks += _conditions(project, ledger, release, f"{waive_soak} ({by})" if waive_soak else "")
         if report.close().exit_code:
             return report
-        files = ledger.files("staging", CARRIED)
+        manifests, rendered = manifests_for(project, "production", release, ledger.entries("production"))
+        files = {**ledger.files("staging", CARRIED), **manifests}
         subject = f"promote(production): {release.model} {release.version}"
         trailers = {"Run": run_url(), "Approved-By": by, "Promoted-From": source, "Soak-Waived": waive_soak or ""}
+        write = partial(ledger.write, "production", release, files, subject, trailers, expected_parent=before)
+        commit = partial(write, guard=lambda _: ledger.require_head("staging", source))
         with working(f"starting {release.version} in production"):
-            done = roll_out(
-                project,
-                "production",
-                release,
-                lambda: ledger.write(
-                    "production",
-                    release,
-                    files,
-                    subject,
-                    trailers,
-                    expected_parent=before,
-                    guard=lambda _: ledger.require_head("staging", source),
-                ),
-                report,
-            )
+            done = roll_out(project, "production", release, commit, report)
         if done:
-            report.notes.insert(0, f"{told('production', release, report)}, by {by}")
+            report.notes[:0] = filter(None, [f"{told('production', release, report)}, by {by}", rendered])
             report.notes.append(mirrored(project, release))
     return report
 

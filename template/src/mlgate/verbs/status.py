@@ -35,6 +35,7 @@ def run(project: Project) -> Report:
 
     with recording(project, "status") as report:
         report.checks += [_check(project, environment) for environment in ENVIRONMENTS]
+        report.checks += [check for environment in ENVIRONMENTS if (check := _manifests(project, environment))]
     return report
 
 
@@ -67,6 +68,19 @@ def _check(project: Project, environment: str) -> Check:
     return Check(
         id=environment, title=title, status="pass" if good else "fail", evidence=evidence, mend="" if good else mend
     )
+
+
+def _manifests(project: Project, environment: str) -> Check | None:
+    """Whether the manifests in the ledger are what the release's commit gives; None where there are none."""
+    from mlgate.ledger import Ledger
+    from mlgate.manifests import MANIFESTS, compare
+
+    ledger = Ledger(project)
+    try:
+        committed, entries = ledger.file(environment, MANIFESTS), ledger.entries(environment)
+    except MlgateError:  # a ledger that can't be read is said above
+        return None
+    return compare(project, environment, entries, committed) if committed is not None else None
 
 
 def _runs(now: object) -> str:
