@@ -14,6 +14,7 @@ from actions_source import ACTIONS
 sys.path.insert(0, str(ACTIONS.parent / "tools"))
 
 import actions_table
+import grants_table
 
 FILES = sorted(ACTIONS.glob("*/action.yml"))
 MODULES = sorted(ACTIONS.rglob("*.py"))
@@ -29,6 +30,19 @@ def load(path: Path) -> dict:
 def test_the_readme_tells_what_the_actions_declare() -> None:
     text = (ACTIONS / "README.md").read_text(encoding="utf-8")
     assert text == actions_table.written(text), "run `tools/run python tools/actions_table.py`"
+
+
+def test_the_page_on_github_tells_every_right_and_what_it_is_for() -> None:
+    text = (ACTIONS.parent / "docs" / "github.md").read_text(encoding="utf-8")
+    assert text == grants_table.written(text), "run `tools/run python tools/grants_table.py`"
+    told = {(flow, job, right): how for flow, job, right, how, _ in grants_table.grants()}
+    meant = {
+        (path.stem, name, right): how
+        for path in WORKFLOWS
+        for name, job in load(path)["jobs"].items()
+        for right, how in job["permissions"].items()
+    }
+    assert told == meant
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)

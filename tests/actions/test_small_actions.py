@@ -166,12 +166,3 @@ def test_what_is_no_deployment_is_refused(step, uv, clone, env) -> None:
     done = step("deploy/deploy_release.py", clone.folder, **env, **uv("deploy"))
     assert done.code == 2
     assert "Traceback" not in done.log
-
-
-def test_what_is_attested_has_the_type_that_is_looked_for() -> None:
-    from actions_source import ACTIONS
-
-    from mlgate.provenance.predicate import RELEASE_TYPE
-
-    deliver = ACTIONS.parent / "template" / ".github" / "workflows" / "deliver.yml"
-    assert f"predicate-type: {RELEASE_TYPE}\n" in deliver.read_text(encoding="utf-8")

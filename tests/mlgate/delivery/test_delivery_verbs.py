@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -127,6 +128,16 @@ def test_a_deploy_again_commits_nothing_and_a_failure_then_reverts_nothing(here:
         assert main(["deploy", "--env", "staging"]) == 3
         assert main(["serve", "--env", "staging"]) == 3
     assert Ledger(here).read("staging") == a
+
+
+def test_the_same_release_built_again_at_another_time_commits_nothing(here: Project) -> None:
+    a = toy_release(here, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    record = here.state / "releases" / a.hex / "release.json"
+    record.write_text(a.model_copy(update={"built": datetime(2031, 1, 1, tzinfo=UTC)}).model_dump_json(), "utf-8")
+    assert main(["deploy", "--env", "staging"]) == 0
+    assert Ledger(here).read("staging") == a
+    assert len(Ledger(here).entries("staging")) == 1
 
 
 def test_a_port_in_use_is_found_before_the_ledger_is_written(here: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ LABELS = {
     "drift": ("d93f0b", "The live model drifts or decays; opened and closed by the monitor workflow"),
     "retrain": ("1d76db", "A retrained model that passed its gates"),
     "data": ("0e8a16", "A new data version"),
+    "incident": ("b60205", "The live model does harm, is wrong, or does not answer"),
     "thresholds-approved": ("fbca04", "An owner agrees that this pull request loosens a threshold"),
 }
 
@@ -190,10 +191,7 @@ def differences(wanted: Any, found: Any, where: str = "") -> Iterator[str]:
         for value in wanted:
             name = value.get("type") or value.get("context") if isinstance(value, dict) else value
             near = [f for f in found if (f.get("type") or f.get("context") if isinstance(f, dict) else f) == name]
-            if not near:
-                yield f"{where} lacks {name}"
-            else:
-                yield from differences(value, near[0], f"{where}.{name}")
+            yield from differences(value, near[0], f"{where}.{name}") if near else [f"{where} lacks {name}"]
         if len(found) > len(wanted) and where.endswith("include"):
             yield f"{where} has more than {', '.join(map(str, wanted))}"
     elif wanted != found:

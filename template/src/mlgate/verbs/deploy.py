@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mlgate.engine import ENGINES
-from mlgate.errors import ConfigError
+from mlgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from mlgate.ledger import Ledger
+    from mlgate.packing.release import Release
     from mlgate.project import Project
     from mlgate.report import Report
 
@@ -47,11 +49,11 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
     if environment == "production":
         raise ConfigError("production takes only what staging has proven", "run `mlgate promote`")
     with recording(project, "deploy") as report:
-        release = packaged(project, wanted)
+        ledger = Ledger(project)
+        release = _as_recorded(ledger, environment, packaged(project, wanted))
         bundle = bundle_of(project, release)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        ledger = Ledger(project)
         if dry_run:
             report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
             return report
@@ -66,3 +68,14 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
         if done:
             report.notes[:0] = filter(None, [told(environment, release, report), rendered])
     return report
+
+
+def _as_recorded(ledger: Ledger, environment: str, release: Release) -> Release:
+    """The release as the environment's record has it already, where nothing but the time of the build differs."""
+    import contextlib
+
+    with contextlib.suppress(DataError):  # a damaged record is overwritten
+        former = ledger.read(environment)
+        if former is not None and former.model_copy(update={"built": release.built}) == release:
+            return former
+    return release
