@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -20,3 +21,10 @@ def test_the_workflow_attests_the_files_that_package_writes_under_the_type_that_
     assert release["predicate-type"] == RELEASE_TYPE
     assert release["predicate-path"] == f"reports/{attest.PREDICATE}"
     assert [with_["sbom-path"] for with_ in given if "sbom-path" in with_] == [f"reports/{sbom.FILE}"]
+
+
+def test_whatever_else_names_the_statement_names_it_so() -> None:
+    named = set()
+    for path in [*TEMPLATE.rglob("*.yml"), *TEMPLATE.rglob("*.yaml"), *TEMPLATE.rglob("*.md"), *TEMPLATE.rglob("*.py")]:
+        named |= set(re.findall(r"https://[\w./-]*/release/v1\b", path.read_text(encoding="utf-8")))
+    assert named == {RELEASE_TYPE}
