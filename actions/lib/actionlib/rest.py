@@ -108,7 +108,7 @@ class Client:
             "Authorization": f"Bearer {self.token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
-            "User-Agent": "mlgate",
+            "User-Agent": f"mlgate ({os.environ.get('GITHUB_JOB', 'local')})",
         }
         data = None if body is None else json.dumps(body).encode()
         if data is not None:

@@ -1,0 +1,93 @@
+"""What the workflow tests share: a runner, and one prepared repository, copied for each scenario."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
+
+
+def kept(factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder for this session and all its workers; MLGATE_WORKFLOW_WORLD keeps it for the next, to write tests."""
+    base = factory.getbasetemp()
+    base = base.parent if base.name.startswith("popen-") else base
+    folder = Path(os.environ.get("MLGATE_WORKFLOW_WORLD") or base) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def machine(program, needs, run, tmp_path_factory: pytest.TempPathFactory):
+    """A runner that keeps the environments of its jobs from one scenario to the next."""
+    from act import Machine
+
+    needs("git", "bash", "tar")
+    uv = shutil.which("uv")
+    assert uv, "these tests need uv on the PATH: run them by `make test`"
+    cache = run(["uv", "cache", "dir"], Path.cwd()).stdout.strip()
+    return Machine(
+        program("act"), uv, kept(tmp_path_factory, "runner-" + os.environ.get("PYTEST_XDIST_WORKER", "")), Path(cache)
+    )
+
+
+@pytest.fixture(scope="session")
+def world(bake, mlgate, run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project, trained, packaged, in staging and production, and its bare origin: made once for all workers."""
+    from small_repository import shrink
+
+    folder = kept(tmp_path_factory, "world")
+    with (folder.parent / "world.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "made").exists():
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        clone = bake(folder / "baked").rename(folder / "clone")
+        shrink(clone)
+        _without_engine(clone)
+
+        def must(*words: str) -> None:
+            done = run(list(words), clone) if words[0] == "git" else mlgate(clone, *words)
+            assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+        must("ingest")
+        done = run([sys.executable, "-m", "dvc", "repro", "--quiet"], clone, PYTHONPATH=str(clone / "src"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        must("git", "add", "-A")
+        must("git", "commit", "-qm", "A first model on a small world")
+        must("package")
+        must("deploy", "--env", "staging")
+        must("promote")
+        must("git", "init", "-q", "--bare", "-b", "main", str(folder / "origin.git"))
+        must("git", "remote", "add", "origin", str(folder / "origin.git"))
+        must("git", "push", "-q", "origin", "main", "env/staging", "env/production")
+        (folder / "made").touch()
+    return folder
+
+
+def _without_engine(repository: Path) -> None:
+    """On GitHub nothing keeps running after a job: something else watches the branches."""
+    path = repository / "params.yaml"
+    text, found = re.subn(r"(?m)^  engine: process\b", "  engine: none", path.read_text(encoding="utf-8"))
+    assert found == 1
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def scene(world: Path, machine, tmp_path: Path) -> Iterator[object]:
+    """This test's own forge and clone; what GitHub's description does not allow fails the test at its end."""
+    from scene import Scene
+
+    with ExitStack() as stack:
+        made = Scene.of(world, tmp_path, machine)
+        stack.callback(made.forge.close)
+        yield made
+        assert made.forge.violations == [], "GitHub would refuse this, or never answer so"
