@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from deployed import commit, git, make_project, make_release, write
 
 from mlgate.errors import ConfigError
@@ -234,3 +235,94 @@ def test_a_long_slug_still_fits_and_two_of_them_stay_apart() -> None:
     assert prefix_of("toy") == "toy"
     assert len(namespace_of(one, "production")) <= 63
     assert prefix_of(one) != prefix_of(other)
+
+
+def canary(project: Project) -> None:
+    change(project, "deploy/overlays/production/kustomization.yaml", "# components:", "components:")
+
+
+def test_a_canary_has_both_images_and_versions_and_its_weight_in_git(project: Project) -> None:
+    canary(project)
+    first, second = make_release(project, "a"), make_release(project, "b")
+    write(project, "production", first)
+    write(project, "production", second)
+    content = Ledger(project).file("production", MANIFESTS)
+    assert content is not None
+    found = {document["kind"]: document for document in documents(content)}
+    rollout, analysis = found["Rollout"], found["AnalysisTemplate"]
+    assert "Deployment" not in found
+    assert list(images(rollout)) == [second.container]
+    said = rollout["metadata"]["annotations"]
+    assert (said["mlgate/stable-image"], said["mlgate/canary-image"]) == (first.container, second.container)
+    assert (said["mlgate/stable-version"], said["mlgate/canary-version"]) == (first.version, second.version)
+    strategy = rollout["spec"]["strategy"]["canary"]
+    assert strategy["steps"][0] == {"setWeight": 20}
+    assert [template["templateName"] for template in strategy["analysis"]["templates"]] == [
+        analysis["metadata"]["name"]
+    ]
+    assert {arg["name"] for arg in strategy["analysis"]["args"]} == {
+        arg["name"] for arg in analysis["spec"]["args"] if "value" not in arg
+    }
+    labels = rollout["spec"]["template"]["metadata"]["labels"]
+    assert rollout["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert found["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"] == {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": rollout["metadata"]["name"],
+    }
+
+
+def test_manifests_of_a_canary_are_verified_after_a_rollback_a_revert_and_a_second_deploy(project: Project) -> None:
+    """What served before is part of the manifests, so it must be found again in the history."""
+    canary(project)
+    first = write(project, "production", make_release(project, "a")).commit
+    write(project, "production", make_release(project, "b"))
+    ledger = Ledger(project)
+    assert not write(project, "production", make_release(project, "b")).made
+    ledger.restore("production", first, "rollback(production)", {})
+    assert status(project, "production")[0] == "pass"
+    ledger.mark("production", {"note.json": b"{}"}, "a mark, as a freeze is", {})
+    assert status(project, "production")[0] == "pass"
+    third = write(project, "production", make_release(project, "c")).commit
+    assert status(project, "production")[0] == "pass"
+    ledger.revert("production", third, "smoke")
+    assert status(project, "production")[0] == "pass"
+
+
+def test_manifests_fit_the_image_that_mlgate_builds(project: Project) -> None:
+    from mlgate.image.context import PORT, STATE
+    from mlgate.image.inside import USER
+
+    found = documents(render(project, "staging", make_release(project, "a")))
+    pod = next(document for document in found if document["kind"] == "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == USER
+    assert [port["containerPort"] for port in container["ports"]] == [PORT]
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", STATE}
+
+
+def test_what_watches_follows_both_branches_and_takes_the_manifests_alone(project: Project) -> None:
+    deploy = project.root / "deploy"
+    applications = yaml.safe_load((deploy / "argocd" / "environments.yaml").read_text())["spec"]
+    names = [element["environment"] for element in applications["generators"][0]["list"]["elements"]]
+    source = applications["template"]["spec"]["source"]
+    assert (names, source["targetRevision"]) == (["staging", "production"], "env/{{ .environment }}")
+    assert source["directory"] == {"include": MANIFESTS}
+    for environment in names:
+        repository, applied = yaml.safe_load_all((deploy / "flux" / f"{environment}.yaml").read_text())
+        assert repository["spec"]["ref"] == {"branch": f"env/{environment}"}
+        assert repository["spec"]["ignore"].split() == ["/*", f"!/{MANIFESTS}"]
+        assert applied["spec"]["sourceRef"]["name"] == repository["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name", ["key", "github"])
+def test_the_admission_policy_asks_for_the_statement_that_mlgate_signs(project: Project, name: str) -> None:
+    from mlgate.provenance.predicate import RELEASE_TYPE
+
+    (rule,) = yaml.safe_load((project.root / "deploy" / "policy" / f"{name}.yaml").read_text())["spec"]["rules"]
+    (asked,) = rule["verifyImages"]
+    assert (asked["verifyDigest"], asked["required"], asked["mutateDigest"]) == (True, True, False)
+    assert asked["failureAction"] == "Enforce"
+    (attestation,) = asked["attestations"]
+    assert attestation["type"] == RELEASE_TYPE
+    assert attestation["conditions"][0]["all"] == [{"key": "{{ verdict }}", "operator": "Equals", "value": "pass"}]

@@ -53,6 +53,13 @@ def kustomization(slug: str, environment: str, release: Release, stable: Release
     }
 
 
+def canary_names() -> list[dict[str, Any]]:
+    """The analysis that a Rollout names, under the name that it has in the end; kustomize does not know that place."""
+    place = "spec.strategy.canary.analysis.templates.0.templateName"
+    source = {"kind": "AnalysisTemplate", "fieldPath": "metadata.name"}
+    return [{"source": source, "targets": [{"select": {"kind": "Rollout"}, "fieldPaths": [place]}]}]
+
+
 def _fields() -> list[dict[str, Any]]:
     """Where a Rollout has its labels; kustomize knows those of a Deployment by itself."""
     paths = ("spec/selector/matchLabels", "spec/template/metadata/labels")

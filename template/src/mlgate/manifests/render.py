@@ -13,13 +13,14 @@ from pathlib import Path
 
 from mlgate.errors import ConfigError, InfraError
 from mlgate.manifests.contents import examine
-from mlgate.manifests.identity import kustomization
+from mlgate.manifests.identity import canary_names, kustomization
 from mlgate.manifests.kustomize import Kustomize
 from mlgate.packing.release import Release
 from mlgate.project import Project, run
 from mlgate.yaml_file import read_yaml
 
 SOURCE = "deploy"
+CANARY = "../../canary"
 LIMIT = 4 * 1024 * 1024  # bytes of deploy/
 TOLD = "# Rendered by mlgate from deploy/overlays/{} of commit {}: change it there. `mlgate status` compares.\n"
 
@@ -46,6 +47,9 @@ def render(project: Project, environment: str, release: Release, stable: Release
         folder = Path(scratch).resolve()
         _unpack(project, release.source_commit, folder)
         _check_parts(folder)
+        overlay = read_yaml(folder / SOURCE / "overlays" / environment / "kustomization.yaml")
+        if CANARY in (overlay.get("components") or ()):
+            top["replacements"] = canary_names()
         (folder / "kustomization.yaml").write_text(json.dumps(top, indent=1), encoding="utf-8")  # JSON is YAML
         text = kustomize.build(folder)
     examine(text, release)
