@@ -33,12 +33,12 @@ ROUNDS, CLIENTS = 50, 8
 URL = f"http://127.0.0.1:{STAGING}"
 
 
-def load(end: Any, result: Any) -> None:
+def load(url: str, end: Any, result: Any) -> None:
     """Ask without a pause until `end` is set; in a process of its own, so that nobody's lock slows it."""
     answered, lost, slowest = [0] * CLIENTS, [], [0.0] * CLIENTS
 
     def ask(number: int) -> None:
-        with httpx.Client(base_url=URL, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             while not end.is_set():
                 started = time.perf_counter()
                 try:
@@ -56,6 +56,7 @@ def load(end: Any, result: Any) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert sum(answered), f"nobody was answered: {lost[:3]}"
     result.put({"requests": sum(answered) + len(lost), "lost": len(lost), "why": lost[:3], "slowest": max(slowest)})
 
 
@@ -89,7 +90,7 @@ def measure(project: Project) -> dict[str, Any]:
     timed("deploy", "--env", "staging")
     context = multiprocessing.get_context("spawn")
     end, result = context.Event(), context.Queue()
-    client = context.Process(target=load, args=(end, result))
+    client = context.Process(target=load, args=(URL, end, result))
     client.start()
     started = time.perf_counter()
     deploys, rollbacks = [], []
