@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import containers
 import httpx
 import psutil
 import pytest
 import toy_image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "mlgate" / "delivery"))
-from toy_repository import STAGING, git, processes_of, toy_project, toy_release
+from toy_repository import PRODUCTION, STAGING, git, processes_of, toy_project, toy_release
 
 from mlgate.cli import main
 from mlgate.engine import Running, engine_of
@@ -271,3 +272,39 @@ def test_an_environment_goes_from_processes_to_containers_and_back_without_a_gap
         assert main(["serve", "--env", "staging", "--engine", "process"]) == 0
         assert of(docker_say, here) == []
     assert (load.problems, load.versions) == ([], {a.version})
+
+
+def test_the_real_image_serves_behind_the_proxy_keeps_its_log_here_and_comes_back(
+    image_release: containers.ImageRelease, docker: dict[str, str], docker_say: Say, mlgate: Say, tmp_path: Path
+) -> None:
+    repository = image_release.copied(tmp_path)
+    params = repository / "params.yaml"
+    text = params.read_text().replace("staging: 3100", f"staging: {STAGING}")
+    params.write_text(text.replace("production: 3000", f"production: {PRODUCTION}"))
+    extra = {**containers.engine_of(docker), "MLGATE_ENGINE": "container", "MLGATE_IMAGE_ENGINE": "docker"}
+    project = Project(repository)
+    (release,) = (repository / ".mlgate" / "releases").glob("[0-9a-f]*")
+    golden = json.loads((release / "src" / "artifacts" / "golden.json").read_bytes())
+
+    def verb(*words: str) -> None:
+        done = mlgate(repository, *words, **extra)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    try:
+        verb("deploy", "--env", "staging")
+        verb("serve", "--env", "staging", "--stop")
+        shutil.rmtree(release)  # as on a machine that never built it
+        verb("serve", "--env", "staging")
+        assert json.loads((release / "release.json").read_bytes()) == image_release.record
+        (name,) = of(docker_say, project)
+        answer = httpx.post(f"{URL}/predict", json={"rows": golden["rows"]}, timeout=30)
+        assert [prediction["score"] for prediction in answer.json()["predictions"]] == golden["scores"]
+        log = project.environment_state("staging") / "predictions"
+        wait_for(lambda: sum(path.read_text().count("\n") for path in log.glob("*.jsonl")) >= len(golden["rows"]))
+        docker_say("kill", name)
+        assert httpx.post(f"{URL}/predict", json={"rows": golden["rows"]}, timeout=60).status_code == 200
+        assert of(docker_say, project) != [name]
+        verb("status")
+    finally:
+        mlgate(repository, "serve", "--env", "staging", "--stop", **extra)
+    assert of(docker_say, project) == []
