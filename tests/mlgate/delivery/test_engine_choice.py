@@ -36,7 +36,7 @@ def test_the_call_decides_then_the_variable_then_params(project: Project, monkey
         chosen(project.root)
 
 
-@pytest.mark.parametrize("name", ["process", "none"])
+@pytest.mark.parametrize("name", ["process", "container", "none"])
 def test_an_engine_that_params_accept_is_there_and_says_its_name(project: Project, name: str) -> None:
     set_engine(project, name)
     assert chosen(project.root).name == name
