@@ -13,6 +13,7 @@ from pathlib import Path
 import cluster
 import containers
 import pytest
+from signed_toy import Toy, make_keys, make_toy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
 
@@ -129,3 +130,32 @@ def control_plane(
     folder = tmp_path_factory.mktemp("cluster") / "state"
     with cluster.control_plane(program("cluster"), folder, toy_service.port) as running:
         yield running
+
+
+def keys(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two pairs of keys: ours and another's."""
+    folder = tmp_path_factory.mktemp("keys")
+    return make_keys(program, folder / "ours"), make_keys(program, folder / "other")
+
+
+@pytest.fixture
+def toy(
+    tmp_path: Path,
+    registry: str,
+    keys: tuple[Path, Path],
+    crane: str,
+    program: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Toy:
+    """A repository of its own, whose images are in a place of their own."""
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "MLGATE_STATE", "MLGATE_ENGINE", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "Ada Tester")
+        monkeypatch.setenv(f"{name}_EMAIL", "ada@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("MLGATE_COSIGN", program("cosign"))
+    monkeypatch.setenv("MLGATE_COSIGN_KEY", str(keys[0] / "cosign.key"))
+    monkeypatch.setenv("COSIGN_PASSWORD", "of a test")
+    monkeypatch.setenv("TMPDIR_OF_TEST", str(tmp_path))
+    return make_toy(tmp_path / "toy", f"{registry}/{tmp_path.name.lower().replace('_', '-')}/toy", keys[0], crane)

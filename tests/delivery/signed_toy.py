@@ -36,7 +36,7 @@ gates: {{metric: roc_auc, floor: {{threshold: 0.5}}, champion: {{margin: 0.1}}}}
 monitor: {{window: 1d}}
 serving: {{ports: {{staging: 3100, production: 3000}}}}
 image: {{repository: {repository}}}
-deploy: {{engine: none, verify: key{more}}}
+deploy: {{engine: none{more}}}
 """
 DPKG = (
     "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9+deb12u{0}\nDescription: x\n y\n"
@@ -59,7 +59,7 @@ class Toy:
 
     def params(self, **deploy: str) -> None:
         """Write params.yaml, with more keys of `deploy`; what is not committed here is no matter to deploy."""
-        more = "".join(f", {name}: {value}" for name, value in deploy.items())
+        more = "".join(f", {name}: {value}" for name, value in {"verify": "key", **deploy}.items())
         (self.folder / "params.yaml").write_text(PARAMS.format(repository=self.repository, more=more))
 
     def commit(self, text: str) -> str:

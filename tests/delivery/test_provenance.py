@@ -10,7 +10,7 @@ from pathlib import Path
 
 import containers
 import pytest
-from signed_toy import Toy, make_keys, make_toy, push
+from signed_toy import Toy, push
 
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.image import registry as asked
@@ -22,38 +22,6 @@ from mlgate.provenance import cosign, system
 from mlgate.provenance.predicate import RELEASE_TYPE, SBOM_TYPE
 from mlgate.report import Report
 from mlgate.verbs import deploy, promote, rollback
-
-PASSWORD = "of a test"
-
-
-@pytest.fixture(scope="session")
-def keys(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two pairs of keys: ours and another's."""
-    folder = tmp_path_factory.mktemp("keys")
-    return make_keys(program, folder / "ours"), make_keys(program, folder / "other")
-
-
-@pytest.fixture
-def toy(
-    tmp_path: Path,
-    registry: str,
-    keys: tuple[Path, Path],
-    crane: str,
-    program: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Toy:
-    """A repository of its own, whose images are in a place of their own."""
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "MLGATE_STATE", "MLGATE_ENGINE", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
-        monkeypatch.setenv(f"{name}_NAME", "Ada Tester")
-        monkeypatch.setenv(f"{name}_EMAIL", "ada@example.org")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setenv("MLGATE_COSIGN", program("cosign"))
-    monkeypatch.setenv("MLGATE_COSIGN_KEY", str(keys[0] / "cosign.key"))
-    monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)
-    monkeypatch.setenv("TMPDIR_OF_TEST", str(tmp_path))
-    return make_toy(tmp_path / "toy", f"{registry}/{tmp_path.name.lower().replace('_', '-')}/toy", keys[0], crane)
 
 
 def red(report: Report) -> list[str]:
@@ -296,8 +264,7 @@ def test_case_22_signatures_that_can_t_be_read_are_no_verdict(toy: Toy, monkeypa
 
 
 def test_without_a_policy_the_report_says_loudly_that_nobody_s_signature_was_asked_for(toy: Toy) -> None:
-    toy.params()
-    (toy.folder / "params.yaml").write_text((toy.folder / "params.yaml").read_text().replace("key", "none"))
+    toy.params(verify="none")
     release = toy.release("one")
     report = deploy.run(toy.project, "staging", release.hex)
     assert red(report) == []
