@@ -132,6 +132,7 @@ def control_plane(
         yield running
 
 
+@pytest.fixture(scope="session")
 def keys(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two pairs of keys: ours and another's."""
     folder = tmp_path_factory.mktemp("keys")

@@ -36,7 +36,7 @@ gates: {{metric: roc_auc, floor: {{threshold: 0.5}}, champion: {{margin: 0.1}}}}
 monitor: {{window: 1d}}
 serving: {{ports: {{staging: 3100, production: 3000}}}}
 image: {{repository: {repository}}}
-deploy: {{engine: none{more}}}
+deploy: {{engine: none, key: trusted/cosign.pub{more}}}
 """
 DPKG = (
     "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9+deb12u{0}\nDescription: x\n y\n"
@@ -150,10 +150,10 @@ def make_toy(folder: Path, repository: str, keys: Path, crane: str) -> Toy:
     """A first commit on main; uv's files are the template's own."""
     toy = Toy(folder, repository, keys, crane)
     (folder / "src" / "model").mkdir(parents=True)
-    (folder / "deploy").mkdir()
+    (folder / "trusted").mkdir()
     for name in ("pyproject.toml", "uv.lock"):
         shutil.copyfile(TEMPLATE / name, folder / name)
-    shutil.copyfile(keys / "cosign.pub", folder / "deploy" / "cosign.pub")
+    shutil.copyfile(keys / "cosign.pub", folder / "trusted" / "cosign.pub")
     (folder / ".gitignore").write_text(".mlgate/\nreports/\n")
     toy.params()
     git(folder, "init", "-q", "-b", "main")

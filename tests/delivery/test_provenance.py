@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import containers
 import pytest
@@ -58,7 +60,7 @@ def test_what_is_signed_is_what_the_documents_say(toy: Toy, program: Callable[[s
     assert report.artifacts == ["reports/sbom.cdx.json", "reports/predicate.json"]
     for kind in (RELEASE_TYPE, SBOM_TYPE):
         said = containers.quiet(
-            program("cosign"), "verify-attestation", "--key", str(toy.folder / "deploy" / "cosign.pub"),
+            program("cosign"), "verify-attestation", "--key", str(toy.folder / "trusted" / "cosign.pub"),
             "--insecure-ignore-tlog=true", "--allow-http-registry", "--type", kind, release.container,
         )  # fmt: skip
         statement = json.loads(base64.b64decode(json.loads(said)["payload"]))
@@ -76,6 +78,10 @@ def test_a_bill_names_python_and_system_packages_and_is_the_same_each_time(toy: 
     assert {"pkg:pypi/scikit-learn", "pkg:pypi/bentoml", "pkg:deb/linux/libc6"} <= packages
     assert not {"pkg:pypi/dvc", "pkg:pypi/mlflow", "pkg:pypi/pytest"} & packages, "the service does without them"
     assert "1 of the system" in report.notes[0]
+    bill = json.loads(first)
+    known = [entry["bom-ref"] for entry in (*bill["components"], bill["metadata"]["component"])]
+    assert len(set(known)) == len(known)
+    assert {ref for edge in bill["dependencies"] for ref in (edge["ref"], *edge.get("dependsOn", []))} <= set(known)
     toy.sign(release)
     assert path.read_bytes() == first
 
@@ -102,7 +108,7 @@ def test_two_public_keys_are_taken_while_the_key_is_rotated(
     new = toy.release("new")
     toy.sign(new)
     both = "".join((pair / "cosign.pub").read_text() for pair in keys)
-    (toy.folder / "deploy" / "cosign.pub").write_text(both)
+    (toy.folder / "trusted" / "cosign.pub").write_text(both)
     assert red(deploy.run(toy.project, "staging", old.hex)) == []
     assert red(deploy.run(toy.project, "staging", new.hex)) == []
 
@@ -260,7 +266,7 @@ def test_case_22_signatures_that_can_t_be_read_are_no_verdict(toy: Toy, monkeypa
     monkeypatch.setattr(cosign, "PAUSE", 0.01)
     away = f"127.0.0.1:{containers.free_port()}/toy@sha256:{'1' * 64}"
     with pytest.raises(InfraError, match="can't read the signatures"):
-        cosign.statements(away, toy.folder / "deploy" / "cosign.pub")
+        cosign.statements(away, toy.folder / "trusted" / "cosign.pub")
 
 
 def test_without_a_policy_the_report_says_loudly_that_nobody_s_signature_was_asked_for(toy: Toy) -> None:
@@ -295,11 +301,11 @@ def test_what_is_missing_for_signing_or_checking_is_said_with_what_to_do(
     monkeypatch.setenv("MLGATE_COSIGN_KEY", "nowhere.key")
     with pytest.raises(ConfigError, match=r"no signing key nowhere\.key"):
         toy.sign(release)
-    (toy.folder / "deploy" / "cosign.pub").write_text("not a key")
+    (toy.folder / "trusted" / "cosign.pub").write_text("not a key")
     with pytest.raises(ConfigError, match="no public key in PEM"):
         deploy.run(toy.project, "staging", release.hex)
     monkeypatch.setenv("MLGATE_COSIGN", "nowhere")
-    (toy.folder / "deploy" / "cosign.pub").write_text((toy.keys / "cosign.pub").read_text())
+    (toy.folder / "trusted" / "cosign.pub").write_text((toy.keys / "cosign.pub").read_text())
     with pytest.raises(InfraError, match="nowhere can't be run"):
         deploy.run(toy.project, "staging", release.hex)
 
@@ -365,3 +371,31 @@ def test_doctor_says_what_checking_signatures_needs(toy: Toy, monkeypatch: pytes
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(InfraError, match="cosign is not on PATH"):
         ready(toy.project)
+
+
+def test_an_image_of_the_project_is_signed_by_package_and_then_deployed(
+    image_release: containers.ImageRelease,
+    keys: tuple[Path, Path],
+    mlgate: Callable[..., Any],
+    program: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    repository = image_release.copied(tmp_path)
+    tools = {"MLGATE_COSIGN": program("cosign"), "COSIGN_PASSWORD": "of a test"}
+    done = mlgate(repository, "package", "--sign", MLGATE_COSIGN_KEY=str(keys[0] / "cosign.key"), **tools)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bill = json.loads((repository / "reports" / "sbom.cdx.json").read_bytes())
+    packages = {entry["purl"].partition("@")[0] for entry in bill["components"]}
+    assert {"pkg:deb/debian/libc6", "pkg:deb/debian/python3.11-minimal", "pkg:pypi/scikit-learn"} <= packages
+    said = json.loads((repository / "reports" / "predicate.json").read_bytes())
+    assert said["verdict"] == "pass"
+    assert {gate["id"] for gate in said["gates"]} >= {"floor", "holdout"}
+    assert said["metrics"]["average_precision"]["low"] < said["metrics"]["average_precision"]["value"]
+    params = repository / "params.yaml"
+    params.write_text(params.read_text().replace("verify: none", "verify: key"))
+    (repository / "deploy").mkdir(exist_ok=True)
+    shutil.copyfile(keys[0] / "cosign.pub", repository / "deploy" / "cosign.pub")
+    done = mlgate(repository, "deploy", "--env", "staging", "--engine", "none", **tools)
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = {c["id"]: c for c in json.loads((repository / "reports" / "deploy.json").read_bytes())["checks"]}
+    assert checks["signed-release"]["status"] == checks["signed-verdict"]["status"] == "pass"

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 @click.option("--try", "tried", is_flag=True, help="Start that image as production would: smoke, latency, size, stop.")
 @click.option("--twice", is_flag=True, help="Build it a second time from nothing, and compare the layers.")
 @click.option("--push", "pushed", is_flag=True, help="Push it to image.repository, and record its digest.")
-def command(image: bool, tried: bool, twice: bool, pushed: bool) -> int:
+@click.option("--sign", "signed", is_flag=True, help="Sign it by MLGATE_COSIGN_KEY, after pushing; GitHub signs apart.")
+def command(image: bool, tried: bool, twice: bool, pushed: bool, signed: bool) -> int:
     """Build the Bento of the model in models/, named by the digest of its files. The same commit and model: no work.
 
     \b
     Example:  uv run mlgate package
-              uv run mlgate package --image --try --push
+              uv run mlgate package --image --try --push --sign
     """
     from mlgate.project import Project
 
-    wanted = Wanted(image or tried or twice or pushed, tried, twice, pushed)
+    pushed = pushed or signed
+    wanted = Wanted(image or tried or twice or pushed, tried, twice, pushed, signed)
     return run(Project.find(), wanted).exit_code
 
 
@@ -41,6 +43,7 @@ class Wanted:
     tried: bool = False
     twice: bool = False
     pushed: bool = False
+    signed: bool = False
 
 
 def run(project: Project, wanted: Wanted | None = None) -> Report:
@@ -82,6 +85,7 @@ def _image(project: Project, release: Release, report: Report, wanted: Wanted) -
 
     if wanted.pushed and not wanted.tried and (known := push.pushed(project, release)):
         report.notes.append(f"in the registry already: {known.container}")
+        _attest(project, known, report, wanted.signed)
         return
     engine = engines.find()
     with working("building the image"):
@@ -104,6 +108,16 @@ def _image(project: Project, release: Release, report: Report, wanted: Wanted) -
         with working("pushing the image"):
             known = push.push(project, engine, image, release)
     report.notes.append(f"in the registry: {known.container}")
+    _attest(project, known, report, wanted.signed)
+
+
+def _attest(project: Project, release: Release, report: Report, signed: bool) -> None:
+    """What is signed about a pushed image: written for a workflow that signs, or signed here."""
+    from mlgate.console import working
+    from mlgate.provenance.attest import attest
+
+    with working("listing what is in the image" + (", and signing" if signed else "")):
+        attest(project, release, report, signed)
 
 
 def _checks(project: Project, report: Report) -> ModelCard | None:
