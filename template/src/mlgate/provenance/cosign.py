@@ -150,7 +150,7 @@ def _cosign(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 124, "", f"no answer in {SECONDS} s")
     except OSError as error:
         raise InfraError(
-            f"{program} can't be run: {error.strerror}", "set MLGATE_COSIGN to a cosign that works"
+            f"{command[0]} can't be run: {error.strerror}", "set MLGATE_COSIGN to a cosign that works"
         ) from error
 
 
