@@ -13,7 +13,7 @@ import run_verb
 from actionlib.markdown import escape, summarise
 from actionlib.problems import ActionError, ended
 from actionlib.registry import logged_in
-from actionlib.workflow import annotate, output
+from actionlib.workflow import annotate, group, output
 
 CONTAINER = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
 UNSET = {"release": "", "container": "", "container-name": "", "container-digest": ""}
@@ -36,8 +36,24 @@ def main() -> int:
         code = run_verb.main(["mlgate", "package", *flags])
     if not based:
         skipped()
-    output(built() if code == 0 else UNSET)
+    made = built() if code == 0 else UNSET
+    if code == 0 and not based:
+        code = started()
+    output(made if code == 0 else UNSET)
     return code
+
+
+def started() -> int:
+    """Start the Bento on this runner, as an image would be: ready, smoked on golden rows, stopped.
+
+    The ledger that this writes is this clone's own; nothing pushes it.
+    """
+    os.environ.pop("MLGATE_REMOTE", None)
+    try:
+        return run_verb.main(["mlgate", "deploy", "--env=staging", "--engine=process"])
+    finally:
+        with group("mlgate serve --stop"):
+            run_verb.call(["mlgate", "serve", "--env=staging", "--stop"])
 
 
 def repository_of(environ: os._Environ[str]) -> str:

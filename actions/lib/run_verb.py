@@ -27,7 +27,7 @@ def main(argv: list[str], level: str = "error") -> int:
     show, words = _parsed(argv)
     started = time.time() - 2  # file systems keep coarse times
     with group(" ".join(words)):
-        code = _run(words)
+        code = call(words)
     found = [verdict for name in show if (verdict := fresh(Path("reports"), name, started))]
     status = _status(code, found)
     for verdict in found:
@@ -63,7 +63,8 @@ def _parsed(argv: list[str]) -> tuple[list[str], list[str]]:
     return show or [word for word in words[1:2] if words[0] == "mlgate"], words
 
 
-def _run(words: list[str]) -> int:
+def call(words: list[str]) -> int:
+    """Run `uv run --locked WORDS` and return its exit code, between 0 and 3."""
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     try:
         done = subprocess.run(["uv", "run", "--locked", *words], env=environ, check=False, stdin=subprocess.DEVNULL)

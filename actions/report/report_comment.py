@@ -17,7 +17,7 @@ from actionlib.workflow import annotate, output
 from report_page import overall, page
 
 MARKER = "<!-- mlgate:pull-request -->"
-ORDER = ("pull", "validate", "train", "evaluate", "package", "prove", "pytest")
+ORDER = ("pull", "validate", "train", "evaluate", "package", "deploy", "prove", "pytest")
 MOST_FILES = 200
 
 

@@ -99,6 +99,11 @@ def _image(verdicts: Mapping[str, Verdict]) -> str:
         for check in verdict.checks
         if check.id.startswith("image")
     ]
+    started = verdicts.get("deploy")
+    rows += [
+        (check.title, f"{MARK[check.status]} {check.status}", check.number, check.evidence)
+        for check in (started.checks if started else [])
+    ]
     notes = "\n".join(f"- {escape(note)}" for note in verdict.notes)
     return "### Image\n\n" + table(("what", "verdict", "observed", "evidence"), rows) + "\n" + notes + "\n"
 

@@ -193,10 +193,12 @@ def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
         folder.mkdir(exist_ok=True)
         (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
         (folder / "says").write_text(says, encoding="utf-8")
-        write = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json' if report is not None else ":"
+        copy = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json'
+        write = f'if [ "$4" = "{verb}" ]; then {copy}; fi' if report is not None else ":"
         base = f'[ "$3" = python ] && {{ cat "{folder}/base"; exit 0; }}'
         (folder / "base").write_text(image_base, encoding="utf-8")
-        note = f'printf "%s\\n" "$@" > "{folder}/called"\nenv > "{folder}/environ"\ncat "{folder}/says"'
+        note = f'printf "%s\\n" "$@" > "{folder}/called"\necho "$@" >> "{folder}/calls"'
+        note += f'\nenv > "{folder}/environ"\ncat "{folder}/says"'
         script = f"#!/bin/sh\n{base}\n{note}\n{write}\nexit {code}\n"
         (folder / "uv").write_text(script, encoding="utf-8")
         (folder / "uv").chmod(0o755)
