@@ -30,7 +30,7 @@ def machine(program, needs, run, tmp_path_factory: pytest.TempPathFactory):
     """A runner that keeps the environments of its jobs from one scenario to the next."""
     from act import Machine
 
-    needs("git", "bash", "tar")
+    needs("git", "bash", "tar", "curl")
     uv = shutil.which("uv")
     assert uv, "these tests need uv on the PATH: run them by `make test`"
     cache = run(["uv", "cache", "dir"], Path.cwd()).stdout.strip()

@@ -1,0 +1,30 @@
+"""This repository's own workflows keep the rules that apply to them; a release needs its part of the changelog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import release_notes
+import rules
+
+TEMPLATE = Path(__file__).resolve().parents[2]
+APPLY = [rule for rule in rules.RULES if rule.__name__ != "runners_are_pinned"]  # the bake matrix names two systems
+TEXT = "# Changes\n\n## 1.1.0, 2026-10-01\n\n- New.\n\n## 1.0.0, unreleased\n\n- Old.\n\n## 0.9.0, 2026-01-01\n\n"
+
+
+@pytest.mark.parametrize("rule", APPLY, ids=lambda rule: rule.__name__)
+def test_the_template_s_own_workflows_keep_the_rules(rule) -> None:
+    folder = rules.Folder(TEMPLATE, TEMPLATE / "actions" / "pins.toml")
+    assert len(folder.workflows) >= 3
+    assert list(rule(folder)) == []
+
+
+def test_a_release_takes_its_own_part_of_the_changelog() -> None:
+    assert release_notes.notes(TEXT, "1.1.0") == "- New.\n"
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "0.9.0", "2.0.0", "1"])
+def test_a_release_without_a_date_or_words_is_refused(version: str) -> None:
+    with pytest.raises(LookupError, match="CHANGELOG"):
+        release_notes.notes(TEXT, version)
