@@ -38,3 +38,11 @@ def report(repository: Path, verb: str) -> dict:
 def ask(repository: Path, environment: str, rows: list[dict]) -> httpx.Response:
     url = f"http://127.0.0.1:{ports(repository)[environment]}/predict"
     return httpx.post(url, json={"rows": rows}, timeout=30, trust_env=False)
+
+
+def fast_path(repository: Path, environment: str) -> dict[str, str]:
+    """Part of the fast path -> why it is off, empty where it is on."""
+    text = httpx.get(f"http://127.0.0.1:{ports(repository)[environment]}/metrics", trust_env=False).text
+    found = re.findall(r'(?m)^mlgate_fast_path\{part="(\w+)",reason="([^"]*)"\} ([01])', text)
+    assert all((reason == "") == (value == "1") for _, reason, value in found)
+    return {part: reason for part, reason, _ in found}

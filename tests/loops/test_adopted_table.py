@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from repository import ask, give_ports, report
+from repository import ask, fast_path, give_ports, report
 from sklearn import datasets
 
 pytestmark = pytest.mark.loop
@@ -134,6 +134,9 @@ class TestTheWholeLoop:
         assert len(images) == 3
         assert images[0] == images[2] != images[1]
         assert _answer(whole, "production").status_code == 200
+
+    def test_one_row_is_answered_without_a_frame_as_that_agreed_on_the_holdout(self, whole: Story) -> None:
+        assert fast_path(whole.folder, "production") == {"pipeline": "", "features": "", "together": ""}
 
     def test_nothing_is_left_uncommitted(self, whole: Story) -> None:
         assert whole.git("status", "--porcelain") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tomllib
@@ -63,7 +64,7 @@ def test_every_key_of_params_yaml_is_explained_with_its_default() -> None:
     assert set(explained) == set(expected)
     for key, default in expected.items():
         if isinstance(default, int | float):
-            assert explained[key] == str(default), key
+            assert explained[key] == json.dumps(default), key
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

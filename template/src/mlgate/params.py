@@ -106,6 +106,7 @@ class ServingSection(Section):
     ports: dict[Literal["staging", "production"], Annotated[int, Field(ge=1, le=65_535)]]
     max_rows: int = Field(ge=1, default=1_000, description="rows in one request")
     max_bytes: int = Field(ge=1, default=4_000_000, description="of one request")
+    fast: bool = Field(default=True, description="answer without frames where that agreed with the pipeline")
     log_queue: int = Field(ge=1, default=10_000, description="predictions that wait to be written; then they drop")
     log_limit_mb: int = Field(ge=1, default=512, description="of one environment's prediction log")
 

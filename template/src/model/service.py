@@ -20,7 +20,13 @@ from mlgate.serving.replica import Replica
 REPLICA = Replica()
 
 
-@bentoml.service(name="model", workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": True})
+@bentoml.service(
+    name="model",
+    workers=1,
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": True},
+    tracing={"excluded_urls": ["/predict"]},  # spans that nobody collects would cost more than a prediction
+)
 class Service:
     """One release. `/readyz` is red until it has made its first prediction, and again while it drains."""
 

@@ -14,6 +14,7 @@ import yaml
 
 from mlgate.files import digest
 from mlgate.gates.scoring import score
+from mlgate.packing import agreement
 from mlgate.packing.release import ModelCard
 from mlgate.params import Params, parse
 from mlgate.serving.history import materialise
@@ -91,6 +92,9 @@ def build(root: Path, **serving: Any) -> Bundle:
     )
     (artifacts / "model.json").write_text(card.model_dump_json())
     materialise(artifacts / "history.sqlite", past[inputs], HISTORY, "transaction_id")
+    model = modelfile.load(path, card.digest)
+    split = parse({**content, "split": {**content["split"], "holdout": "3d"}})
+    agreement.write(artifacts / "fast.json", split, card, model, frame)
     (artifacts / "golden.json").write_text(json.dumps({"rows": as_rows(past[inputs].tail(3)), "scores": []}))
     return Bundle(root, params, past[inputs].reset_index(drop=True), later[inputs].reset_index(drop=True))
 

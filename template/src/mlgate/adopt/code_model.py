@@ -21,6 +21,7 @@ def features(found: Findings) -> str:
     flags = {name for name, members in groups.items() if members}
     flags |= ({"time"} if time else set()) | ({"hours"} if hours else set())
     flags |= {"constants"} if groups["constant_numbers"] or groups["constant_words"] else set()
+    flags |= {"nan"} if flags & {"numbers", "dates", "constant_numbers"} else set()
     prefixes = {"constant_numbers": 18, "constant_words": 16}
     values = {name: names(members, prefixes.get(name, len(name) + 3)) for name, members in groups.items()}
     values |= {

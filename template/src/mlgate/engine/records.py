@@ -52,15 +52,13 @@ class Program(Record):
 
 
 class Replica(Program):
-    """One running copy of a release; `record` is the file that says so, `remove` clears up what a kill leaves of it,
-    under `environ`."""
+    """One running copy of a release; `record` is the file that says so, `remove` clears up what a kill leaves of it."""
 
     image: str
     version: str
     record: Path
     engine: str = "process"
     remove: list[str] = []
-    environ: dict[str, str] = {}
 
     @property
     def mark(self) -> str:

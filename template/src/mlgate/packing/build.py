@@ -16,10 +16,13 @@ from mlgate.errors import ConfigError, InfraError, MlgateError
 from mlgate.files import write_atomic, write_json
 from mlgate.folder import replacement
 from mlgate.packing import bento
+from mlgate.packing.agreement import as_json
+from mlgate.packing.agreement import write as write_agreement
 from mlgate.packing.release import RECORD, ModelCard, Release, check_release, image_digest, version_of
 from mlgate.project import Project
 from mlgate.table.split import split
 from mlgate.training import tracking
+from mlgate.training.modelfile import load
 from mlgate.versions import snapshot
 
 GOLDEN_ROWS = 20
@@ -44,6 +47,8 @@ def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) 
     for name in (card.file, "model.json", "profile.json", "holdout.parquet"):
         shutil.copyfile(project.models / name, artifacts / name)
     write_json(artifacts / "contract.json", _contract())
+    model = load(project.models / card.file, card.digest)
+    write_agreement(artifacts / "fast.json", project.params, card, model, frame)
     _history(project, frame, artifacts / "history.sqlite")
     write_json(artifacts / "golden.json", {"rows": golden_rows(project, frame), "scores": []})
 
@@ -75,15 +80,7 @@ def golden_rows(project: Project, frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = frame[split(frame, params).holdout]
     rows = rows.sort_values(params.data.time, kind="stable") if params.data.time else rows
     rows = rows.tail(GOLDEN_ROWS)[list(Inputs.to_schema().columns)]
-    return [{str(name): _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else value
+    return [{str(name): as_json(value) for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def built(project: Project, card: ModelCard) -> Release | None:

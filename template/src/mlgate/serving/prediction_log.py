@@ -7,7 +7,6 @@ by day and size; the oldest go when the folder reaches its limit.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import queue
@@ -19,12 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from mlgate.serving.prediction_read import read
 
 __all__ = ["PredictionLog", "read"]
 
 log = logging.getLogger("mlgate.serving.prediction_log")
 SUFFIX = ".jsonl"
+LINGER, TOGETHER = 0.02, 64  # seconds that a line may wait for others; requests in one write
 SHARE = 16  # a file rotates at this part of the folder's limit
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -46,6 +48,7 @@ class PredictionLog:
         self._folder, self._limit, self._most, self._counted = folder, limit, waiting, counted
         self._queue: queue.SimpleQueue[tuple[int, Lines] | None] = queue.SimpleQueue()
         self._waiting, self._lock = 0, threading.Lock()
+        self._ended = threading.Event()
         self._file: _File | None = None
         self._said = 0.0
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
@@ -75,21 +78,51 @@ class PredictionLog:
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, for at most `seconds`, and stop."""
         self._queue.put(None)
+        self._ended.set()
         self._thread.join(seconds)
 
     def _write_all(self) -> None:
-        while (item := self._queue.get()) is not None:
-            number, lines = item
-            written = self._write(lines)
-            self._counted("written" if written else "dropped", number)
-            with self._lock:
-                self._waiting -= number
+        """Write what was queued, a little later and together: at each request, this thread would be in its way."""
+        ended = False
+        while not ended:
+            items = [self._queue.get()]
+            if items[0] is not None:
+                self._ended.wait(LINGER)
+            while not self._queue.empty() and len(items) < TOGETHER:
+                items.append(self._queue.get())
+            ended = None in items
+            self._write([item for item in items if item is not None])
         if self._file is not None:
             self._file.close()
 
-    def _write(self, lines: Lines) -> bool:
+    def _write(self, items: list[tuple[int, Lines]]) -> None:
+        told = [(number, self._told(lines)) for number, lines in items if number]
+        kept = self._kept(b"".join(content for _, content in told if content))
+        outcomes = {"written": 0, "dropped": 0}
+        for number, content in told:
+            outcomes["written" if kept and content is not None else "dropped"] += number
+        for outcome, number in outcomes.items():
+            if number:
+                self._counted(outcome, number)
+        with self._lock:
+            self._waiting -= sum(number for number, _ in told)
+        for _, mark in (item for item in items if not item[0]):
+            mark()
+
+    def _told(self, lines: Lines) -> bytes | None:
+        """The text of some predictions; afterwards whoever answers requests may go first."""
         try:
-            content = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines()).encode()
+            return b"".join(to_json(line, inf_nan_mode="null") + b"\n" for line in lines())
+        except Exception as error:  # a prediction that can't be told must not end the thread that tells the others
+            self._trouble(f"{type(error).__name__}: {error}")
+            return None
+        finally:
+            time.sleep(0)
+
+    def _kept(self, content: bytes) -> bool:
+        if not content:
+            return True
+        try:
             if self._file is None or self._file.spent():
                 self._rotate()
             assert self._file is not None
@@ -97,8 +130,6 @@ class PredictionLog:
             return True
         except OSError as error:
             self._trouble(error.strerror or str(error))
-        except Exception as error:  # a prediction that can't be told must not end the thread that tells the others
-            self._trouble(f"{type(error).__name__}: {error}")
         return False
 
     def _rotate(self) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Clock = Literal["events", "wall"]
-_LINE = re.compile(rb'^\{"time": .*\}$', re.MULTILINE)
+_LINE = re.compile(rb'^\{"time": ?.*\}$', re.MULTILINE)
 _HEAD = ("event_time", "time", "version", "row")
 
 

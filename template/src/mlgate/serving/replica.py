@@ -7,7 +7,9 @@ import json
 import logging
 import signal
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +18,20 @@ from mlgate.serving.rows import RequestError
 from mlgate.serving.runtime import Runtime, bundle_root
 
 log = logging.getLogger("mlgate.serving.replica")
+SMALL = 8_192  # bytes of a request that may be answered in the event loop, or share a frame
+MOST = 32  # requests in one frame
 QUIET, DRAIN = 0.5, 10.0  # seconds: after SIGTERM, stop once it was quiet for so long, or after so long
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    content: bytes
+    probe: bool
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[tuple[int, bytes]]
+
+    def give(self, status: int, body: bytes) -> None:
+        self.loop.call_soon_threadsafe(_settle, self.answer, (status, body))
 
 
 class Replica:
@@ -28,6 +43,7 @@ class Replica:
         self.draining = False
         self.waiting = 0
         self._latest = 0.0
+        self._queue: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
 
     @property
@@ -50,34 +66,56 @@ class Replica:
             log.exception("cannot serve")
 
     async def predict(self, content: bytes, probe: bool) -> tuple[int, bytes]:
-        """Status and body for one request body. What comes after the answer is done before the next request."""
+        """Status and body for one request body. What comes after the answer is done before the next request.
+
+        One row that needs no frame is answered here: to hand it over and back would take longer than to score it.
+        """
         loop = asyncio.get_running_loop()
+        self._latest = time.monotonic()
+        if self.runtime is not None and len(content) <= SMALL:
+            answered = self.runtime.predict_alone(content, probe)
+            if answered is not None:
+                loop.call_soon(answered[1])
+                return 200, answered[0]
         answer: asyncio.Future[tuple[int, bytes]] = loop.create_future()
         self.waiting += 1
-        self._latest = time.monotonic()
         try:
-            self._thread.submit(self._answer, loop, answer, content, probe)
+            self._queue.append(_Waiting(content, probe, loop, answer))
+            self._thread.submit(self._answer)
             return await answer
         finally:
             self.waiting -= 1
             self._latest = time.monotonic()
 
-    def _answer(
-        self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[tuple[int, bytes]], content: bytes, probe: bool
-    ) -> None:
-        def give(status: int, body: bytes) -> None:
-            loop.call_soon_threadsafe(_settle, answer, (status, body))
-
-        try:
-            assert self.runtime is not None
-            body, afterwards = self.runtime.predict(content, probe)
-            give(200, body)
+    def _answer(self) -> None:
+        """Answer the oldest request, and with it those that can share its frame."""
+        assert self.runtime is not None
+        requests = self._taken(MOST if self.runtime.fast.together else 1)
+        answers = self.runtime.predict_together([(one.content, one.probe) for one in requests]) if requests else []
+        later = []
+        for one, answer in zip(requests, answers, strict=True):
+            if isinstance(answer, tuple):
+                one.give(200, answer[0])
+                later.append(answer[1])
+            elif isinstance(answer, RequestError):
+                one.give(answer.status, json.dumps(answer.body()).encode())
+            else:
+                log.error("a request that keeps the contract could not be answered", exc_info=answer)
+                words = f"the model failed: {type(answer).__name__}"
+                one.give(500, json.dumps({"error": words, "detail": []}).encode())
+        for afterwards in later:
             afterwards()
-        except RequestError as refused:
-            give(refused.status, json.dumps(refused.body()).encode())
-        except Exception as error:
-            log.exception("a request that keeps the contract could not be answered")
-            give(500, json.dumps({"error": f"the model failed: {type(error).__name__}", "detail": []}).encode())
+
+    def _taken(self, most: int) -> list[_Waiting]:
+        """The oldest request, and the small ones behind it; none where an earlier call took what this one was for."""
+        taken: list[_Waiting] = []
+        while self._queue and len(taken) < most:
+            if taken and len(self._queue[0].content) > SMALL:
+                break
+            taken.append(self._queue.popleft())
+            if len(taken[-1].content) > SMALL:
+                break
+        return taken
 
     def drain_on_sigterm(self) -> None:
         """On SIGTERM answer on until it is quiet, not ready any more, and only then let the server stop.

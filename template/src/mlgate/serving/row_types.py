@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Control characters but tab and newlines, surrogates, and the marks that reorder text on a screen
 _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
+FIRST, LAST = datetime(1677, 9, 22), datetime(2262, 4, 11)  # what a column in nanoseconds can hold
+
 
 def normal_text(text: str) -> str:
     """Text in normal form C, so that one word has one spelling; ValueError where it has characters no text needs."""
@@ -48,6 +50,7 @@ class ColumnType:
     annotation: Any
     required: bool
     unmapped: bool = False
+    nullable: bool = False
 
 
 def column_type(name: str, column: pa.Column) -> ColumnType:
@@ -66,7 +69,9 @@ def column_type(name: str, column: pa.Column) -> ColumnType:
     base = Annotated[(base, *extras)] if extras else base
     annotation = base | None if column.nullable else base
     description = Field(description=column.description or column.title)
-    return ColumnType(str(name), dtype, Annotated[annotation, description], column.required, unmapped)
+    return ColumnType(
+        str(name), dtype, Annotated[annotation, description], column.required, unmapped, bool(column.nullable)
+    )
 
 
 def _kind(dtype: Any) -> str:
@@ -90,7 +95,8 @@ def _base(name: str, dtype: Any, kind: str) -> Any:
     if kind == "b":
         return Annotated[bool, Strict()]
     if kind == "M":
-        return Annotated[datetime, BeforeValidator(_moment)]
+        moment = Annotated[datetime, BeforeValidator(_moment)]
+        return Annotated[moment, Ge(FIRST), Le(LAST)] if np.datetime_data(dtype)[0] == "ns" else moment
     if kind == "category":
         return Annotated[str, Strict(), AfterValidator(normal_text), _among([*dtype.categories])]
     if kind == "O":

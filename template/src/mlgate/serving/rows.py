@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mlgate.serving import strict_json
-from mlgate.serving.row_types import column_type, series
+from mlgate.serving.row_types import ColumnType, column_type, series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ class Contract:
     def __init__(self, inputs: pa.DataFrameSchema, max_rows: int) -> None:
         self._schema = inputs
         self._columns = [column_type(str(name), column) for name, column in inputs.columns.items()]
+        self._names = tuple(column.name for column in self._columns)
         self._on_frame = bool(inputs.checks) or any(column.unmapped for column in self._columns)
         self._unique = [str(name) for name, column in inputs.columns.items() if column.unique]
         fields = {f"c{i}": (c.annotation, ... if c.required else None) for i, c in enumerate(self._columns)}
@@ -50,8 +51,21 @@ class Contract:
         rows = (list[self.row], Field(min_length=1, max_length=max_rows))  # type: ignore[name-defined]
         self.request = create_model("Request", __config__=ConfigDict(extra="forbid"), rows=cast(Any, rows))
 
+    @property
+    def columns(self) -> tuple[ColumnType, ...]:
+        return tuple(self._columns)
+
+    @property
+    def on_frame(self) -> bool:
+        """Whether a check has no equal in pydantic, so that only a frame can be judged."""
+        return self._on_frame
+
     def parse(self, content: bytes) -> pd.DataFrame:
-        """The frame of a request body, in the contract's columns and dtypes.
+        """The frame of a request body, in the contract's columns and dtypes; raises what `read` raises."""
+        return self._checked(self.frame(self.read(content)))
+
+    def read(self, content: bytes) -> list[dict[str, Any]]:
+        """The rows of a request body, column to value, judged by all but the checks that need a frame.
 
         Raises
         ------
@@ -67,21 +81,31 @@ class Contract:
             rows = cast(Any, self.request.model_validate(body)).rows
         except ValidationError as error:
             raise _refusal(error) from error
-        return self._checked(self.frame([row.__dict__ for row in rows]))
+        made = [dict(zip(self._names, row.__dict__.values(), strict=True)) for row in rows]
+        for name in self._unique if len(made) > 1 else ():
+            self._refuse_twice(name, made)
+        return made
 
     def frame(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
-        """Validated rows (by the row type's field names) as a frame in the contract's dtypes."""
+        """Rows as `read` gives them, as a frame in the contract's dtypes."""
         import pandas as pd
 
-        return pd.DataFrame({c.name: series([row[f"c{i}"] for row in rows], c) for i, c in enumerate(self._columns)})
+        return pd.DataFrame({c.name: series([row[c.name] for row in rows], c) for c in self._columns})
+
+    @staticmethod
+    def _refuse_twice(name: str, rows: list[dict[str, Any]]) -> None:
+        seen: set[Any] = set()
+        detail: list[dict[str, Any]] = []
+        for i, row in enumerate(rows):
+            if row[name] in seen and len(detail) < SHOWN:
+                detail.append({"loc": ["rows", i, name], "msg": "Value occurs twice"})
+            seen.add(row[name])
+        if detail:
+            raise RequestError(422, "the rows break the contract", detail)
 
     def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
         import pandera.pandas as pa
 
-        for name in self._unique:
-            if len(repeated := frame.index[frame[name].duplicated()]):
-                detail = [{"loc": ["rows", int(i), name], "msg": "Value occurs twice"} for i in repeated[:SHOWN]]
-                raise RequestError(422, "the rows break the contract", detail)
         if not self._on_frame:
             return frame
         try:

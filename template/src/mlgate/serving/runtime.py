@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlgate.errors import ConfigError
 from mlgate.packing.release import ModelCard, read_card, version_of
 from mlgate.params import Params
+from mlgate.serving.answers import Answers, Scored, of_frame
 from mlgate.serving.bundle import ARTIFACTS, bundle_root, environment_state, key_state
 from mlgate.serving.counters import counters
-from mlgate.serving.history import History
-from mlgate.serving.prediction_log import PredictionLog
-from mlgate.serving.pseudonym import pseudonym, read_key
-from mlgate.serving.rows import Contract
+from mlgate.serving.fast.agreement import PARTS, Fast, Subject
+from mlgate.serving.fast.alone import alone, lifted
+from mlgate.serving.fast.switch import never, switch
+from mlgate.serving.kept import open_history, open_log
+from mlgate.serving.pseudonym import read_key
+from mlgate.serving.rows import Contract, RequestError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 __all__ = ["Runtime", "bundle_root"]
 
-MEGABYTE = 1_000_000
+FEW = 8  # rows that plain Python scores faster than scikit-learn
+Answer = tuple[bytes, Callable[[], None]]
 
 
 class Runtime:
@@ -41,56 +42,48 @@ class Runtime:
     def __init__(self, root: Path) -> None:
         from threadpoolctl import threadpool_limits
 
-        from mlgate.gates.scoring import score
+        import model.features as code
         from mlgate.table.roles import columns
         from mlgate.training.modelfile import load
-        from model.features import FEATURES, HISTORY, features
         from model.schema import Inputs
 
         self.root, self.state = root, environment_state()
         self.params = Params.read(root / "params.yaml")
         self.card: ModelCard = read_card(root / ARTIFACTS)
         self.version = version_of(self.card.digest)
-        self._model = load(root / ARTIFACTS / self.card.file, self.card.digest)
+        model = load(root / ARTIFACTS / self.card.file, self.card.digest)
         threadpool_limits(1)
-        self._features, self._score = features, score
         self.contract = Contract(Inputs.to_schema(), self.params.serving.max_rows)
+        self._subject = Subject(self.contract, model, self.card.task, code)
         inputs = columns(Inputs)
         hidden = {*inputs.personal, *inputs.of("identifier", "cluster", "target", "label_time")}
-        self._logged = [name for name in FEATURES if name not in hidden]
-        self._key = read_key(key_state(self.state))
-        self._history = self._open_history(HISTORY)
-        self._log = self._open_log()
-        self._warm_up(root / ARTIFACTS / "golden.json")
+        self._logged = [name for name in code.FEATURES if name not in hidden]
+        self._logged_places = [self._subject.names.index(name) for name in self._logged]
+        key = read_key(key_state(self.state))
+        self._answers = Answers(self.card, self.version, self.params.data.id, self._logged, key)
+        self._history = open_history(root, self.state, self.params, code.HISTORY)
+        self._log = open_log(self.state, self.params)
+        self._predicted = counters().predictions.labels(self.version)
+        self.fast = Fast()
+        self.fast = self._switch(root / ARTIFACTS / "golden.json")
+        for part in PARTS:
+            reason = self.fast.reasons.get(part, "")
+            counters().fast.labels(part, reason).set(0 if reason else 1)
         gc.collect()
         gc.freeze()
 
-    def _open_history(self, spec: Any) -> History | None:
-        if spec is None:
-            return None
-        if self.params.data.id is None:
-            raise ConfigError("features look back, and data.id is null", "name the identifier in params.yaml")
-        release = self.root / ARTIFACTS / "history.sqlite"
-        if not release.is_file():
-            raise ConfigError(f"{release} is missing", "build the release again with `mlgate package`")
-        path = self.state / "history" / "history.sqlite" if self.state else None
-        return History(release, path, spec, self.params.data.id, lambda _: counters().history.inc())
+    def _switch(self, golden: Path) -> Fast:
+        """Make a first prediction, so that the first request isn't the slow one, and compare the fast path with it."""
+        if not golden.is_file():
+            return never("the release has no golden rows")
+        golden_rows = json.loads(golden.read_bytes())["rows"][: self.params.serving.max_rows]
+        body = json.dumps({"rows": golden_rows}).encode()
+        self.predict(body, probe=True)
+        rows = self.contract.read(body)
+        inputs = self._inputs(self.contract.frame(rows), True) if self._history else None
+        return switch(self._subject, self.card, self.root / ARTIFACTS, rows, inputs, self.params.serving.fast)
 
-    def _open_log(self) -> PredictionLog | None:
-        if self.state is None:
-            return None
-        serving, logged = self.params.serving, counters().logged
-        limit = serving.log_limit_mb * MEGABYTE
-        return PredictionLog(
-            self.state / "predictions", limit, serving.log_queue, lambda outcome, n: logged.labels(outcome).inc(n)
-        )
-
-    def _warm_up(self, golden: Path) -> None:
-        """Make one prediction before the first request, so that the first request isn't the slow one."""
-        if golden.is_file():
-            self.predict(json.dumps({"rows": json.loads(golden.read_bytes())["rows"][:1]}).encode())
-
-    def predict(self, content: bytes, probe: bool = False) -> tuple[bytes, Callable[[], None]]:
+    def predict(self, content: bytes, probe: bool = False) -> Answer:
         """Answer one request body.
 
         Returns
@@ -104,53 +97,91 @@ class Runtime:
             If the body or a row breaks the contract.
         """
         rows = self.contract.parse(content)
+        return self._answer(rows, *self._scored(rows, probe), probe)
+
+    def predict_alone(self, content: bytes, probe: bool = False) -> Answer | None:
+        """Answer a request of one row without a frame; None where that can't be done, and `predict` is to be asked.
+
+        Takes microseconds, and touches nothing that `predict` in another thread does. Raises what `predict` raises.
+        """
+        if not self.fast.alone:
+            return None
+        rows = self.contract.read(content)
+        found = alone(self.fast, rows[0]) if len(rows) == 1 else None
+        if found is None:
+            return None
+        (row,), (values, score) = rows, found
+        id, time, places = self.params.data.id, self.params.data.time, self._logged_places
+        scored = Scored(
+            [row[id]] if id else None,
+            [score],
+            lambda: ([row[time]] if time else None, [[values[place] for place in places]]),
+        )
+        return self._answers.body(scored), lambda: self._keep(scored, probe)
+
+    def predict_together(self, requests: list[tuple[bytes, bool]]) -> list[Answer | Exception]:
+        """Answer requests that waited: in one frame if no row needs another one, else one after another."""
+        if len(requests) == 1 or not self.fast.together:
+            return [self._attempt(*request) for request in requests]
+        read: list[list[dict[str, Any]] | RequestError] = []
+        for content, _ in requests:
+            try:
+                read.append(self.contract.read(content))
+            except RequestError as refused:
+                read.append(refused)
+        good = [rows for rows in read if isinstance(rows, list)]
+        try:
+            frame = self.contract.frame([row for rows in good for row in rows])
+            inputs, scores = self._scored(frame, False) if good else (frame, [])
+        except Exception:  # one request's trouble is not the others'
+            return [self._attempt(*request) for request in requests]
+        answers: list[Answer | Exception] = []
+        start = 0
+        for rows, (_, probe) in zip(read, requests, strict=True):
+            if isinstance(rows, RequestError):
+                answers.append(rows)
+                continue
+            own = slice(start, start := start + len(rows))
+            answers.append(self._answer(frame.iloc[own], inputs.iloc[own], scores[own], probe))
+        return answers
+
+    def _attempt(self, content: bytes, probe: bool) -> Answer | Exception:
+        try:
+            return self.predict(content, probe)
+        except Exception as error:
+            return error
+
+    def _inputs(self, rows: pd.DataFrame, probe: bool) -> pd.DataFrame:
         history = self._history.before(rows, released=probe) if self._history else None
-        inputs = self._features(rows, history)
-        scores = self._score(self._model, inputs, self.card.task)
-        answer = {"model_version": self.version, "predictions": self._predictions(rows, scores)}
-        body = json.dumps(answer, allow_nan=False).encode()
-        return body, lambda: self._afterwards(rows, inputs, scores, probe)
+        return self._subject.inputs(rows, history)
 
-    def _predictions(self, rows: pd.DataFrame, scores: np.ndarray) -> list[dict[str, Any]]:
-        name = self.params.data.id
-        ids = [{name: _plain(value)} for value in rows[name].tolist()] if name else [{} for _ in range(len(rows))]
-        values = scores.tolist()
-        if self.card.task == "multiclass":
-            labels = [str(label) for label in self.card.classes]
-            best = scores.argmax(axis=1).tolist()
-            classes = self.card.classes
-            return [
-                {**i, "label": classes[b], "scores": dict(zip(labels, v, strict=True))}
-                for i, b, v in zip(ids, best, values, strict=True)
-            ]
-        word = "prediction" if self.card.task == "regression" else "score"
-        return [{**i, word: value} for i, value in zip(ids, values, strict=True)]
+    def _scored(self, rows: pd.DataFrame, probe: bool) -> tuple[pd.DataFrame, list[Any]]:
+        """Features and scores; of few rows the scores come from the pipeline as plain Python, where it agreed."""
+        inputs = self._inputs(rows, probe)
+        few = len(inputs) <= FEW and self.fast.pipeline is not None
+        scores = lifted(self.fast, of_frame(inputs, self._subject.names)) if few else None
+        return inputs, self._subject.scores(inputs).tolist() if scores is None else scores
 
-    def _afterwards(self, rows: pd.DataFrame, inputs: pd.DataFrame, scores: np.ndarray, probe: bool) -> None:
-        counters().predictions.labels(self.version).inc(len(rows))
-        if self._history and not probe:
-            self._history.append(rows)
+    def _answer(self, rows: pd.DataFrame, inputs: pd.DataFrame, scores: list[Any], probe: bool) -> Answer:
+        id, time = self.params.data.id, self.params.data.time
+        scored = Scored(
+            rows[id].tolist() if id else None,
+            scores,
+            lambda: (list(rows[time]) if time else None, of_frame(inputs, self._logged)),
+        )
+
+        def afterwards() -> None:
+            if self._history and not probe:
+                self._history.append(rows)
+            self._keep(scored, probe)
+
+        return self._answers.body(scored), afterwards
+
+    def _keep(self, scored: Scored, probe: bool) -> None:
+        self._predicted.inc(len(scored.scores))
         if self._log:
             now = datetime.now(UTC).replace(tzinfo=None)
-            self._log.append(len(rows), lambda: self._lines(now, rows, inputs, scores, probe))
-
-    def _lines(
-        self, now: datetime, rows: pd.DataFrame, inputs: pd.DataFrame, scores: np.ndarray, probe: bool
-    ) -> list[dict[str, Any]]:
-        """Records for the log; runs in the log's thread."""
-        data = self.params.data
-        times = [value.isoformat() for value in rows[data.time]] if data.time else [None] * len(rows)
-        ids = [pseudonym(value, self._key) for value in rows[data.id].tolist()] if data.id else [None] * len(rows)
-        columns = [list(map(_plain, inputs[name].tolist())) for name in self._logged]
-        word = "scores" if self.card.task == "multiclass" else "score"
-        head = {"version": self.version, "data_digest": self.card.data_digest}
-        tail = {"probe": True} if probe else {}
-        zipped = zip(times, ids, zip(*columns, strict=True), scores.tolist(), strict=True)
-        return [
-            {"time": now.isoformat(), "event_time": moment, **head, "row": row, word: score, **tail}
-            | {"features": dict(zip(self._logged, values, strict=True))}
-            for moment, row, values, score in zipped
-        ]
+            self._log.append(len(scored.scores), lambda: self._answers.lines(now, scored, probe))
 
     def flush(self) -> None:
         """Wait until the log has written what it was given."""
@@ -163,12 +194,3 @@ class Runtime:
             self._log.close()
         if self._history:
             self._history.close()
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; null for what is missing or not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return None if value != value else str(value)
