@@ -17,13 +17,14 @@ import httpx
 import pytest
 from containers import engine_of
 
-from mlgate.errors import ConfigError, InfraError
-from mlgate.image import build, engines, inside, look_inside, verdicts
-from mlgate.image.base import _platform
+from mlgate.errors import ConfigError, InfraError, MlgateError
+from mlgate.image import build, engines, inside, look_inside, push, verdicts
+from mlgate.image.base import _platform, look
 from mlgate.image.compare import differences
 from mlgate.image.labels import source
 from mlgate.image.wheels import environment
-from mlgate.packing.release import read_release
+from mlgate.ledger import Ledger
+from mlgate.packing.release import Release, read_release
 from mlgate.project import Project
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
@@ -163,28 +164,52 @@ def test_case_23_the_login_of_a_package_index_is_nowhere_in_the_image(image_rele
     assert found == "none"
 
 
+@pytest.fixture
+def mine(image_release, docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the repository, to spoil; this process builds with the tests' daemon."""
+    for name, value in engine_of(docker).items():
+        monkeypatch.setenv(name, value)
+    return image_release.copied(tmp_path)
+
+
+def released(repository: Path) -> Release:
+    (folder,) = repository.glob(".mlgate/releases/[0-9a-f]*")
+    return read_release(folder)
+
+
 @pytest.mark.parametrize(
-    ("base", "code", "words"),
+    ("base", "error", "words"),
     [
-        ("", 2, ["image.base is empty", "imagetools inspect"]),
-        ("python:3.12-slim", 2, ["image.base"]),
-        ("{registry}/base@sha256:" + "0" * 64, 2, ["has no image", "imagetools inspect"]),
-        ("127.0.0.1:9/base@sha256:" + "0" * 64, 3, ["127.0.0.1:9"]),
+        ("", ConfigError, "image.base is empty"),
+        ("python:3.12-slim", ConfigError, "image.base"),
+        ("{registry}/base@sha256:" + "0" * 64, ConfigError, "has no image"),
+        ("127.0.0.1:9/base@sha256:" + "0" * 64, InfraError, "127.0.0.1:9 failed"),
     ],
     ids=["none", "a tag", "an unknown digest", "a registry that is gone"],
 )
 def test_a_base_that_cannot_be_used_is_refused_with_the_way_to_one(
-    image_release, mlgate, docker, run, registry: str, tmp_path: Path, base: str, code: int, words: list[str]
+    mine: Path, registry: str, base: str, error: type[MlgateError], words: str
 ) -> None:
-    repository = image_release.copied(tmp_path)
-    params = repository / "params.yaml"
+    params = mine / "params.yaml"
     wanted = base.format(registry=registry)
     params.write_text(re.sub(r"(?m)^  base: .*", f'  base: "{wanted}"', params.read_text()))
-    run(["git", "commit", "-qam", "another base", "--no-verify"], repository)
-    done = mlgate(repository, "package", "--image", **engine_of(docker))
-    assert done.returncode == code, done.stdout + done.stderr
-    assert [word for word in words if word not in done.stderr] == []
-    assert list(repository.glob(".mlgate/.package.*")) == []
+    with pytest.raises(error, match=words) as refused:
+        build.build(Project(mine), engines.find(), released(mine))
+    assert refused.value.mend
+    assert error is InfraError or ":" in base or "imagetools inspect" in refused.value.mend
+    assert list(mine.glob(".mlgate/.package.*")) == []
+
+
+def test_a_base_without_python_is_refused(mine: Path, docker_say) -> None:
+    with pytest.raises(ConfigError, match="there is no python3"):
+        look(Absent("docker"), next(iter(re.findall(r'base: "(.+)"', (mine / "params.yaml").read_text()))))
+
+
+class Absent(engines.Engine):
+    """The real engine, asked for a program that no base has."""
+
+    def python(self, image: str, script: str) -> str:
+        return self.say("run", "--rm", "--network", "none", "--entrypoint", "python9", image, "-c", script)
 
 
 def test_without_an_engine_the_message_names_those_that_were_asked(image_release, mlgate, environ, tmp_path) -> None:
@@ -203,33 +228,68 @@ def test_without_an_engine_the_message_names_those_that_were_asked(image_release
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_NO_CACHE": "1"}, "libraries can't be installed"),
+        (
+            {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_NO_CACHE": "1", "UV_HTTP_RETRIES": "0"},
+            "libraries can't",
+        ),
         ({"MLGATE_IMAGE_NETWORK": "no-such-network"}, "no-such-network"),
     ],
     ids=["no package index", "a step of the build fails"],
 )
 def test_a_build_that_fails_half_way_leaves_nothing(
-    image_release, mlgate, docker, docker_say, run, tmp_path: Path, trouble: dict[str, str], words: str
+    mine: Path, docker_say, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, str], words: str
 ) -> None:
-    repository = image_release.copied(tmp_path)
-    (repository / "README.md").write_text("changed")
-    run(["git", "commit", "-qam", "another commit", "--no-verify"], repository)
-    before = docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")
-    done = mlgate(repository, "package", "--image", **engine_of(docker), **trouble)
-    assert done.returncode == 3, done.stdout + done.stderr
-    assert words in done.stderr
-    assert (docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")) == before
-    assert list(repository.glob(".mlgate/.package.*")) == []
-
-
-def test_a_release_that_was_changed_becomes_no_image(image_release, tmp_path: Path, monkeypatch, docker) -> None:
-    repository = image_release.copied(tmp_path)
-    (folder,) = repository.glob(".mlgate/releases/[0-9a-f]*")
-    (folder / "src" / "params.yaml").write_text("other: 1")
-    for name, value in engine_of(docker).items():
+    for name, value in trouble.items():
         monkeypatch.setenv(name, value)
+    before = docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")
+    with pytest.raises(InfraError, match=words):
+        build.build(Project(mine), engines.find(), released(mine), fresh=True, tag="mlgate-broken:x")
+    assert (docker_say("ps", "-aq"), docker_say("images", "-q", "--filter", "reference=mlgate-*")) == before
+    assert list(mine.glob(".mlgate/.package.*")) == []
+
+
+def test_a_release_that_was_changed_becomes_no_image(mine: Path) -> None:
+    (folder,) = mine.glob(".mlgate/releases/[0-9a-f]*")
+    (folder / "src" / "params.yaml").write_text("other: 1")
     with pytest.raises(InfraError, match="not those that were built"):
-        build.build(Project(repository), engines.find(), read_release(folder))
+        build.build(Project(mine), engines.find(), released(mine))
+
+
+def test_an_image_that_somebody_else_pushed_to_our_tag_is_not_taken_for_ours(
+    mine: Path, crane_say, monkeypatch
+) -> None:
+    engine, project, release = engines.find(), Project(mine), released(mine)
+    image = build.build(project, engine, release)
+    target = push.repository(project)
+
+    def overtaken(self: engines.Engine, image: str, tag: str, loopback: bool) -> None:
+        crane_say("copy", f"{target.registry}/base:latest", tag)
+
+    monkeypatch.setattr(engines.Engine, "push", overtaken)
+    with pytest.raises(InfraError, match="not the image that was pushed"):
+        push.push(project, engine, image, release)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "no repository"), ("ghcr.io/a/b:v1", "has a tag"), ("-rf", "names no")]
+)
+def test_a_repository_that_is_none_is_refused(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    params = mine / "params.yaml"
+    params.write_text(re.sub(r"(?m)^  repository: .*", f'  repository: "{name}"', params.read_text()))
+    with pytest.raises(ConfigError, match=words):
+        push.repository(Project(mine))
+
+
+def test_the_image_of_a_release_that_an_environment_names_is_found_without_its_record(mine: Path, run) -> None:
+    """As on a fresh runner: the Bento is the same, and Git says which image it has."""
+    project, release = Project(mine), released(mine)
+    Ledger(project).deploy("staging", release, {})
+    forgotten = release.model_copy(update={"container": ""})
+    found = push.pushed(project, forgotten)
+    assert found is not None
+    assert found.container == release.container
 
 
 def test_installers_of_a_base_are_taken_away_and_its_library_compiled(docker_say, base_image: str) -> None:

@@ -55,8 +55,12 @@ def look(engine: Engine, reference: str) -> Base:
     _fetch(engine, reference)
     try:
         said = json.loads(engine.python(reference, PROBE).splitlines()[-1])
-    except (InfraError, ValueError, IndexError) as error:
-        raise ConfigError(f"python3 does not run in {reference}: {error}", HOW) from error
+    except InfraError as error:
+        if "not found" in str(error) or "no such file" in str(error).lower():
+            raise ConfigError(f"there is no python3 in {reference}", HOW) from error
+        raise
+    except (ValueError, IndexError) as error:
+        raise ConfigError(f"python3 in {reference} is no Python", HOW) from error
     known = engine.inspect(reference) or {}
     size = int(known.get("Size") or 0)
     return Base(reference, said["executable"], said["version"], _platform(said), size)

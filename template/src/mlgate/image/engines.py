@@ -91,6 +91,9 @@ class Engine:
 
     def steps(self, image: str) -> list[tuple[int, str]]:
         """Bytes and command of each step that made the image, the newest first; steps of no size left out."""
+        if self.name == "podman":  # whose sizes are for people in any other format
+            told = json.loads(self.say("history", "--format", "json", image))
+            return [(step["size"], step.get("CreatedBy", "")) for step in told if step["size"] > 0]
         text = self.say("history", "--no-trunc", "--human=false", "--format", "{{.Size}}\t{{.CreatedBy}}", image)
         found = [line.partition("\t") for line in text.splitlines()]
         return [(int(size), command) for size, _, command in found if size.isdigit() and int(size) > 0]
