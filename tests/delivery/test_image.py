@@ -19,10 +19,10 @@ from containers import engine_of
 
 from mlgate.errors import ConfigError, InfraError, MlgateError
 from mlgate.image import build, engines, inside, look_inside, push, verdicts
-from mlgate.image.base import _platform, look
+from mlgate.image.base import Base, _platform, look
 from mlgate.image.compare import differences
 from mlgate.image.labels import source
-from mlgate.image.wheels import environment
+from mlgate.image.wheels import environment, install
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release, read_release
 from mlgate.project import Project
@@ -285,7 +285,7 @@ def test_a_repository_that_is_none_is_refused(
 def test_the_image_of_a_release_that_an_environment_names_is_found_without_its_record(mine: Path, run) -> None:
     """As on a fresh runner: the Bento is the same, and Git says which image it has."""
     project, release = Project(mine), released(mine)
-    Ledger(project).deploy("staging", release, {})
+    Ledger(project).write("staging", release, {}, "deploy(staging): it", {})
     forgotten = release.model_copy(update={"container": ""})
     found = push.pushed(project, forgotten)
     assert found is not None
@@ -385,3 +385,28 @@ def test_the_layers_that_differ_between_two_builds_are_named() -> None:
     assert [words.partition(":")[0] for words in differences(one, [one[0], one[2], one[2]])] == ["layer 2 of 3"]
     assert differences(one, one[:2]) == ["3 and 2 layers"]
     assert differences([], [])
+
+
+HERE = Base("base@sha256:" + "0" * 64, sys.executable, "3.11", "x86_64-manylinux_2_36", 1)
+
+
+def test_without_internet_the_libraries_come_from_uvs_cache(mine: Path, tmp_path: Path, monkeypatch) -> None:
+    (bundle,) = mine.glob(".mlgate/releases/*/src")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    size = install(bundle, HERE, tmp_path, tmp_path / "site")
+    assert size > 100e6
+    assert (tmp_path / "site" / "bentoml").is_dir()
+    assert not (tmp_path / "site" / "mlflow").exists()
+    assert not (tmp_path / "site" / "bin").exists()
+
+
+def test_case_33_a_library_with_another_hash_than_the_lock_has_is_refused(mine: Path, tmp_path: Path) -> None:
+    (bundle,) = mine.glob(".mlgate/releases/*/src")
+    text = (bundle / "uv.lock").read_text(encoding="utf-8")
+    before, name, after = text.partition('\\nname = "aiosignal"\\n')
+    assert name
+    (bundle / "uv.lock").write_text(before + name + re.sub("sha256:[0-9a-f]{8}", "sha256:00000000", after, count=2))
+    with pytest.raises(InfraError, match="can't be installed") as refused:
+        install(bundle, HERE, tmp_path, tmp_path / "site")
+    assert "Computed" in str(refused.value)
+    assert "hashes" in refused.value.mend

@@ -29,7 +29,7 @@ VERBS = {
     "train": "Fit the pipeline on the training rows and record the run.",
     "evaluate": "Gate the model: floor, and champion in production.",
     "prove": "Run each gate on its own bad input and expect red.",
-    "package": "Build the Bento that goes into production.",
+    "package": "Build the Bento that goes into production, and its image.",
     "deploy": "Commit a release to an environment and start it.",
     "promote": "Copy the staging release to production.",
     "rollback": "Return an environment to an earlier release.",

@@ -52,7 +52,7 @@ def look(engine: Engine, reference: str) -> Base:
     InfraError
         If the registry or the engine fails.
     """
-    _fetch(engine, reference)
+    fetch(engine, reference)
     try:
         said = json.loads(engine.python(reference, PROBE).splitlines()[-1])
     except InfraError as error:
@@ -76,7 +76,7 @@ def ready(reference: str) -> str:
     return f"{engine.name}, on {reference[:60]}"
 
 
-def _fetch(engine: Engine, reference: str) -> None:
+def fetch(engine: Engine, reference: str) -> None:
     if engine.inspect(reference):
         return
     ref = Reference.parse(reference)

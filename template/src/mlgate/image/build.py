@@ -72,6 +72,17 @@ def build(project: Project, engine: Engine, release: Release, fresh: bool = Fals
     return Image(**{**found.__dict__, "built": True})
 
 
+def fetch(project: Project, engine: Engine, release: Release) -> Image | None:
+    """The release's image out of its registry, rather than built again; None where it is not on this base."""
+    reference, tag = base.named(project.params.image.base), tag_of(project, release)
+    if not (found := _found(engine, tag, release, reference)):
+        for needed in (release.container, reference):
+            base.fetch(engine, needed)
+        engine.say("tag", release.container, tag)
+        found = _found(engine, tag, release, reference)
+    return found
+
+
 def _found(engine: Engine, tag: str, release: Release, reference: str) -> Image | None:
     """The image under `tag`, if it is of this release and on this base."""
     known = engine.inspect(tag)

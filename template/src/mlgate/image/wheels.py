@@ -46,7 +46,8 @@ def install(bundle: Path, base: Base, work: Path, target: Path) -> int:
     try:
         run(command, project, environ=environ)
     except InfraError as error:
-        mend = f"see that the index has wheels for Python {base.version} on {base.platform}; see docs/images.md"
+        where = f"Python {base.version} on {base.platform}"
+        mend = f"the index must have wheels for {where} with the hashes of uv.lock; see docs/images.md"
         raise InfraError(f"the service's libraries can't be installed: {error}", mend) from error
     for name in LEFT:
         path = target / name

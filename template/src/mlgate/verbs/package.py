@@ -83,13 +83,15 @@ def _image(project: Project, release: Release, report: Report, wanted: Wanted) -
     from mlgate.console import working
     from mlgate.image import build, engines, push
 
-    if wanted.pushed and not wanted.tried and (known := push.pushed(project, release)):
+    known = push.pushed(project, release) if wanted.pushed else None
+    if known:
         report.notes.append(f"in the registry already: {known.container}")
-        _attest(project, known, report, wanted.signed)
-        return
+        if not wanted.tried and not wanted.twice:
+            _attest(project, known, report, wanted.signed)
+            return
     engine = engines.find()
     with working("building the image"):
-        image = build.build(project, engine, release)
+        image = (build.fetch(project, engine, known) if known else None) or build.build(project, engine, release)
     report.notes.append(f"image {image.tag} {'built' if image.built else 'is there already'} ({engine.name})")
     report.notes += [f"layer {size / 1e6:.1f} MB: {step}" for size, step in build.layers(engine, image)]
     if wanted.twice:
@@ -101,14 +103,12 @@ def _image(project: Project, release: Release, report: Report, wanted: Wanted) -
         with working("trying the image"):
             folder = project.state / "releases" / release.hex
             report.checks += attempt(engine, image, folder, project.params.image)
-    if not wanted.pushed or report.close().status in ("fail", "error"):
-        return
-    known = push.pushed(project, release)
-    if not known:
-        with working("pushing the image"):
-            known = push.push(project, engine, image, release)
-    report.notes.append(f"in the registry: {known.container}")
-    _attest(project, known, report, wanted.signed)
+    if wanted.pushed and report.close().status not in ("fail", "error"):
+        if not known:
+            with working("pushing the image"):
+                known = push.push(project, engine, image, release)
+            report.notes.append(f"in the registry: {known.container}")
+        _attest(project, known, report, wanted.signed)
 
 
 def _attest(project: Project, release: Release, report: Report, signed: bool) -> None:
