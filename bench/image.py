@@ -2,7 +2,8 @@
 of the same Bento, and two builds of one commit.
 
 Needs root and the programs of tests/delivery (dockerd, debootstrap, Go): engine, registry and base are its own.
-Prints JSON: megabytes, seconds (medians of five, the two kinds of start taking turns) and ratios.
+Prints JSON: megabytes, seconds (medians of five, the two kinds of start taking turns) and ratios; processor seconds as
+well, which other programs on this machine disturb less.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(CHECKOUT / "tools"), str(CHECKOUT / "tests" / "delivery")]
@@ -93,15 +95,15 @@ def starts(repository: Path, environ: dict[str, str]) -> dict:
         with tempfile.TemporaryDirectory() as state:
             image.append(in_container(tag, environ))
             bare.append(in_process(bento, Path(state), environ))
-    ours, theirs = statistics.median(image[1:]), statistics.median(bare[1:])
-    return {
-        "image_ready_seconds": round(ours, 2),
-        "bare_ready_seconds": round(theirs, 2),
-        "image_to_bare": round(ours / theirs, 2),
-    }
+    found = {}
+    for number, kind in enumerate(("ready", "processor")):
+        ours, theirs = (statistics.median(pair[number] for pair in taken[1:]) for taken in (image, bare))
+        found |= {f"image_{kind}_seconds": round(ours, 2), f"bare_{kind}_seconds": round(theirs, 2)}
+        found[f"image_to_bare_{kind}"] = round(ours / theirs, 2)
+    return found
 
 
-def in_container(tag: str, environ: dict[str, str]) -> float:
+def in_container(tag: str, environ: dict[str, str]) -> tuple[float, float]:
     from containers import free_port
 
     port = free_port()
@@ -111,7 +113,9 @@ def in_container(tag: str, environ: dict[str, str]) -> float:
         ["docker", "run", "-d", *options, tag], env=environ, capture_output=True, text=True, check=True
     )
     try:
-        return ready(port, began)
+        inspect = ["docker", "inspect", "-f", "{{.State.Pid}}", done.stdout.strip()]
+        pid = subprocess.run(inspect, env=environ, capture_output=True, text=True, check=True).stdout
+        return ready(port, began), worked(int(pid))
     finally:
         remove = ["docker", "rm", "--force", "--volumes", done.stdout.strip()]
         subprocess.run(remove, env=environ, check=True, stdout=subprocess.DEVNULL)
@@ -131,18 +135,24 @@ def in_process(bento: Path, state: Path, environ: dict[str, str]) -> float:
     }
     command = [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)]
     began = time.perf_counter()
-    with silent(command, environ | own):
-        return ready(port, began)
+    with silent(command, environ | own) as pid:
+        return ready(port, began), worked(pid)
 
 
 @contextlib.contextmanager
-def silent(command: list[str], environ: dict[str, str]) -> Iterator[None]:
+def silent(command: list[str], environ: dict[str, str]) -> Iterator[int]:
     child = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield child.pid
     finally:
         child.terminate()
         child.wait(60)
+
+
+def worked(pid: int) -> float:
+    """Processor seconds of a process and all that it started so far."""
+    top = psutil.Process(pid)
+    return sum(sum(member.cpu_times()[:4]) for member in [top, *top.children(recursive=True)])
 
 
 def ready(port: int, began: float) -> float:
