@@ -403,7 +403,7 @@ def test_without_internet_the_libraries_come_from_uvs_cache(mine: Path, tmp_path
 def test_case_33_a_library_with_another_hash_than_the_lock_has_is_refused(mine: Path, tmp_path: Path) -> None:
     (bundle,) = mine.glob(".mlgate/releases/*/src")
     text = (bundle / "uv.lock").read_text(encoding="utf-8")
-    before, name, after = text.partition('\\nname = "aiosignal"\\n')
+    before, name, after = text.partition('\nname = "aiosignal"\n')
     assert name
     (bundle / "uv.lock").write_text(before + name + re.sub("sha256:[0-9a-f]{8}", "sha256:00000000", after, count=2))
     with pytest.raises(InfraError, match="can't be installed") as refused:
