@@ -157,14 +157,14 @@ def test_case_16_a_writer_with_an_old_view_is_refused(project: Project) -> None:
     assert Ledger(project).read("staging") == B
 
 
-def test_case_17_sixteen_writers_at_once_lose_nothing(project: Project) -> None:
-    releases = [make_release(f"{writer}/{turn}") for writer in range(16) for turn in range(3)]
+def test_case_17_sixteen_writers_and_256_deploys_at_once_lose_nothing(project: Project) -> None:
+    releases = [make_release(f"{writer}/{turn}") for writer in range(16) for turn in range(16)]
     failures: list[BaseException] = []
 
     def writer(number: int) -> None:
         try:
-            for turn in range(3):
-                write(project, releases[number * 3 + turn])
+            for turn in range(16):
+                write(project, releases[number * 16 + turn])
         except BaseException as error:
             failures.append(error)
 

@@ -154,18 +154,28 @@ class Branch:
         contents = {name: one[1] if one else None for name, one in zip(names, found, strict=True)}
         return Now(head[0] if head else "", tree[0] if tree else "", contents), seen[0] if seen else ""
 
+    def turn(self) -> contextlib.AbstractContextManager[object]:
+        """Wait for one's turn among the writers of this repository, so that no commit is built in vain."""
+        return self._held(common(self.folder) / f"{self.lock}.queue")
+
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Path]:
-        """One writer at a time; the kernel frees the lock of one that was killed."""
+        """One writer at a time."""
         folder = common(self.folder)
-        path = folder / self.lock
+        with self._held(folder / self.lock):
+            yield folder
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _held(path: Path) -> Iterator[None]:
+        """Hold a lock; the kernel frees that of one who was killed."""
         try:
             lock = path.open("w")
         except OSError as error:
             raise InfraError(f"cannot write {path}: {error.strerror}", "make .git writable, free space") from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
+            yield
 
     @staticmethod
     def _await_lock(path: Path) -> None:

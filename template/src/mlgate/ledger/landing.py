@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -42,21 +43,20 @@ def land(branch: Branch, content: Content, text: str, expected: str | None, guar
         Raises where the branch, as it stands at this try, does not allow it.
     """
     for turn in range(RETRIES):
-        now = branch.now(RECORD, FREEZE)
-        if expected is not None and now.head != expected:
-            raise overtaken(branch, now.head)
-        if guard:
-            guard(now)
-        built = branch.build(*content(now), text, now.head)
-        if now.head and built.tree == now.tree:
-            return Written(now.head, made=False)
-        try:
-            branch.advance(built.commit, now.head, text.partition("\n")[0])
-        except Overtaken:
-            time.sleep(random.uniform(0, min(LONGEST, 0.01 * 2**turn)))  # noqa: S311 - no secret
-            branch.sync()
-        else:
-            return Written(built.commit, made=True)
+        with branch.turn():
+            now = branch.now(RECORD, FREEZE)
+            if expected is not None and now.head != expected:
+                raise overtaken(branch, now.head)
+            if guard:
+                guard(now)
+            built = branch.build(*content(now), text, now.head)
+            if now.head and built.tree == now.tree:
+                return Written(now.head, made=False)
+            with contextlib.suppress(Overtaken):
+                branch.advance(built.commit, now.head, text.partition("\n")[0])
+                return Written(built.commit, made=True)
+        time.sleep(random.uniform(0, min(LONGEST, 0.01 * 2**turn)))  # noqa: S311 - no secret
+        branch.sync()
     raise InfraError(f"the branch {branch.name} kept moving", "run the same verb again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
@@ -72,6 +73,10 @@ class RemoteBranch(Branch):
             past.refuse(self.folder, self.name, seen, head, self.remote)
             if head:
                 self._remember(head)
+
+    def turn(self) -> contextlib.AbstractContextManager[object]:
+        """Nobody waits here for another's talk with the remote: there, the faster one wins."""
+        return contextlib.nullcontext()
 
     def accept(self) -> list[str]:
         """As the remote has it now."""
