@@ -18,13 +18,14 @@ from report_page import overall, page
 
 MARKER = "<!-- mlgate:pull-request -->"
 ORDER = ("pull", "validate", "train", "evaluate", "package", "deploy", "prove", "pytest")
+JUDGES = {"data": "validate", "performance": "evaluate", "image": "package", "prove": "prove"}
 MOST_FILES = 200
 
 
 def main() -> int:
     output({"status": "error", "comment": ""})
     verdicts = collected(Path(os.environ.get("REPORTS", "reports")))
-    jobs = results(os.environ.get("NEEDS", "{}"))
+    jobs = doubted(results(os.environ.get("NEEDS", "{}")), verdicts)
     note = os.environ.get("NOTE", "")
     text = (f"> ⚠️ {escape(note)}\n\n" if note else "") + page(verdicts, jobs, links(os.environ))
     summarise(text)
@@ -56,6 +57,12 @@ def results(needs: str) -> dict[str, str]:
         return {str(name): str(job["result"]) for name, job in json.loads(needs).items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ActionError("`needs` is not what toJSON(needs) gives", "pass it as it is") from error
+
+
+def doubted(jobs: dict[str, str], verdicts: dict[str, Verdict]) -> dict[str, str]:
+    """A job that judges and ended well without a report judged nothing."""
+    silent = {job for job, verb in JUDGES.items() if jobs.get(job) == "success" and verb not in verdicts}
+    return {job: "no report" if job in silent else result for job, result in jobs.items()}
 
 
 def links(environ: os._Environ[str]) -> dict[str, str]:

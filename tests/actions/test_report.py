@@ -130,6 +130,17 @@ def test_a_job_that_ended_badly_is_red_whatever_its_report_says(step, reports, r
     assert "job **performance**" in done.summary
 
 
+@pytest.mark.parametrize("job", ["data", "performance", "image", "prove"])
+def test_a_job_that_judges_and_left_no_report_is_no_green(step, reports, job: str) -> None:
+    good = {"rows": [], "validate": [FLOOR], "evaluate": [FLOOR], "package": [FLOOR], "prove": [FLOOR]}
+    verb = {"data": "validate", "performance": "evaluate", "image": "package", "prove": "prove"}[job]
+    needs = json.dumps({name: {"result": "success"} for name in ("data", "performance", "image", "prove")})
+    folder = reports(**good)
+    assert step(MODULE, folder, NEEDS=needs).outputs["status"] == "pass"
+    (folder / "reports" / f"reports-{verb}" / f"{verb}.json").unlink()
+    assert step(MODULE, folder, NEEDS=needs).outputs["status"] == "fail"
+
+
 def test_no_report_at_all_is_no_pass(step, tmp_path) -> None:
     done = step(MODULE, tmp_path, NEEDS="{}")
     assert done.outputs["status"] == "error"

@@ -258,6 +258,29 @@ def test_what_is_left_when_client_and_proxy_are_killed_is_removed_by_the_next(
     assert fresh != name
 
 
+def test_the_proxy_starts_a_container_again_as_it_was_whoever_started_the_proxy(
+    here: Project, make: Make, docker_say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that was started for processes knows neither the daemon nor the key of who deployed the container."""
+    from toy_repository import launch_toy
+
+    monkeypatch.setattr("mlgate.engine.processes.launch_bento", launch_toy)
+    a = make("a")
+    with monkeypatch.context() as without:
+        without.delenv("DOCKER_HOST", raising=False)
+        assert main(["deploy", "--env", "staging", "--engine", "process"]) == 0
+    key = "a key that the environment gives"
+    monkeypatch.setenv("MLGATE_PSEUDONYM_KEY", key)
+    assert main(["serve", "--env", "staging"]) == 0
+    (name,) = of(docker_say, here)
+    docker_say("kill", name)
+    assert version_that_answers() == a.version
+    (fresh,) = of(docker_say, here)
+    assert fresh != name
+    assert docker_say("exec", fresh, "cat", "/mlgate/state/pseudonym.key") == key
+    assert key not in docker_say("inspect", fresh)
+
+
 def test_an_environment_goes_from_processes_to_containers_and_back_without_a_gap(
     here: Project, make: Make, docker_say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:

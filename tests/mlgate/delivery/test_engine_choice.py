@@ -8,7 +8,7 @@ import pytest
 from toy_repository import processes_of, toy_release
 
 from mlgate.cli import main
-from mlgate.engine import Engine, engine_of
+from mlgate.engine import ENGINES, Engine, engine_of
 from mlgate.errors import ConfigError
 from mlgate.ledger import Ledger
 from mlgate.project import Project
@@ -36,8 +36,8 @@ def test_the_call_decides_then_the_variable_then_params(project: Project, monkey
         chosen(project.root)
 
 
-@pytest.mark.parametrize("name", ["process", "container", "none"])
-def test_an_engine_that_params_accept_is_there_and_says_its_name(project: Project, name: str) -> None:
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_that_params_accept_is_there_and_says_its_name(project: Project, name: str) -> None:
     set_engine(project, name)
     assert chosen(project.root).name == name
 

@@ -23,10 +23,11 @@ from mlgate.image.inside import USER
 from mlgate.image.labels import BENTO
 from mlgate.image.reference import Reference
 from mlgate.packing.release import Release
-from mlgate.serving.pseudonym import FILE, VARIABLE, read_key
+from mlgate.serving.pseudonym import FILE, read_key
 
 WRITABLE = ("history", "predictions")  # all that a container may write, beside what vanishes with it
 PROCESSES = 256
+FINDS = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "CONTAINERS_CONF", "XDG_RUNTIME_DIR")
 SCRATCH = "/tmp:rw,nosuid,nodev,noexec,size=256m"  # noqa: S108 - in the container
 
 
@@ -92,9 +93,12 @@ class Containers(Local):
             words += ["--mount", f"type=bind,source={folder / own},target={inside}/{own}"]
         words += ["--env", f"MLGATE_ENVIRONMENT={environment}", "--env", f"MLGATE_ENVIRONMENT_STATE={inside}"]
         words += [*self._key(folder, user), image.reference]
+        found = {name: os.environ[name] for name in FINDS if name in os.environ}
         remove = [client, "rm", "--force", "--volumes", name]
-        return Launch(image=release.image, version=release.version, engine=self.name, command=words, remove=remove,
-                      folder=folder)  # fmt: skip
+        return Launch(
+            image=release.image, version=release.version, engine=self.name, command=words, remove=remove,
+            environ=found, folder=folder,
+        )  # fmt: skip
 
     def _confined(self, client: str, user: int) -> list[str]:
         """No rights, no writing beside its own folders, and limits that another program's life can depend on."""
@@ -104,9 +108,8 @@ class Containers(Local):
         return [*words, *(["--userns", "keep-id"] if client == "podman" and os.geteuid() else [])]
 
     def _key(self, folder: Path, user: int) -> list[str]:
-        """The pseudonym key: by the variable that the caller set, else a copy of our file that `user` can read."""
-        if os.environ.get(VARIABLE):
-            return ["--env", VARIABLE]
+        """The pseudonym key as a file that `user` can read: a restart by the proxy must find the same, whoever calls,
+        and what a variable holds is told to everybody who may inspect the container."""
         key, path = read_key(self.project.state), folder / FILE
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as stream:

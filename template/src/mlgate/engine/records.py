@@ -52,13 +52,15 @@ class Program(Record):
 
 
 class Replica(Program):
-    """One running copy of a release; `record` is the file that says so, `remove` clears up what a kill leaves of it."""
+    """One running copy of a release; `record` is the file that says so, `remove` clears up what a kill leaves of it,
+    under `environ`."""
 
     image: str
     version: str
     record: Path
     engine: str = "process"
     remove: list[str] = []
+    environ: dict[str, str] = {}
 
     @property
     def mark(self) -> str:

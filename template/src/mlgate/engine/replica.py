@@ -66,6 +66,7 @@ def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
     replica = Replica(
         pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
         image=launch.image, version=launch.version, record=record, engine=launch.engine, remove=remove,
+        environ=launch.environ if remove else {},
     )  # fmt: skip
     replica.write(record)
     return replica
@@ -124,7 +125,8 @@ def stop(program: Program, seconds: float = STOP_SECONDS) -> None:
         child.wait()
     if isinstance(program, Replica):
         if program.remove:  # a client that was killed, or lost its daemon, leaves its container
-            subprocess.run(program.remove, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            environ = {**os.environ, **program.environ}
+            subprocess.run(program.remove, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environ)
         shutil.rmtree(home_of(program.record), ignore_errors=True)
         program.record.unlink(missing_ok=True)
 

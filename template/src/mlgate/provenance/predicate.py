@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlgate.packing.release import SHA256, MetricValue, Release
 from mlgate.report import Report, Status
 
-RELEASE_TYPE = "https://mlgate.dev/release/v1"
+RELEASE_TYPE = "https://mlgate.github.io/mlgate/release/v1"
 SBOM_TYPE = "https://cyclonedx.org/bom"
 
 
