@@ -281,6 +281,20 @@ def test_the_proxy_starts_a_container_again_as_it_was_whoever_started_the_proxy(
     assert key not in docker_say("inspect", fresh)
 
 
+def test_case_30_a_container_out_of_memory_is_killed_and_comes_back(here: Project, make: Make) -> None:
+    path = here.root / "params.yaml"
+    path.write_text(path.read_text() + "deploy: {memory_mb: 128}\n")
+    project = Project(here.root)
+    a = make("a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    with Load(3) as load:
+        answer = httpx.post(f"{URL}/predict", json={"rows": [{"id": 1, "x": "grow"}]}, timeout=60)
+        assert answer.status_code == 502  # asked twice: each time the kernel ended it
+        wait_for(lambda: now(project).healthy and now(project).restarts == 2)
+    assert len(load.problems) <= 3  # whoever was in flight both times, one request a client at most
+    assert version_that_answers() == a.version
+
+
 def test_an_environment_goes_from_processes_to_containers_and_back_without_a_gap(
     here: Project, make: Make, docker_say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:

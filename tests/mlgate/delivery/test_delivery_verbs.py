@@ -228,6 +228,8 @@ def test_after_a_crash_status_says_so_and_serve_mends_it(here: Project) -> None:
     assert serving(STAGING) == a.version
     assert main(["serve", "--env", "staging", "--logs"]) == 0
     assert any("answers now" in note for note in report(here, "serve").notes)
+    assert main(["serve", "--env", "staging", "--logs", "-n", "1"]) == 0
+    assert len(report(here, "serve").notes) <= 4  # two programs, a heading and a line each
     assert main(["status"]) == 0
     assert main(["serve", "--env", "staging", "--stop"]) == 0
     assert main(["serve", "--env", "staging", "--stop"]) == 0

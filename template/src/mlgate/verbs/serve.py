@@ -21,8 +21,9 @@ LINES = 40
 @click.option("--stop", is_flag=True, help="Stop it.")
 @click.option("--restart", is_flag=True, help="Replace the running copy by a new one, without a gap.")
 @click.option("--logs", is_flag=True, help="Show the last lines of its logs.")
+@click.option("-n", "--lines", default=LINES, show_default=True, type=click.IntRange(1), help="How many, with --logs.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
-def command(environment: str, stop: bool, restart: bool, logs: bool, engine: str | None) -> int:
+def command(environment: str, stop: bool, restart: bool, logs: bool, lines: int, engine: str | None) -> int:
     """Run what an environment's ledger names, for example after a reboot; nothing to do where it runs already.
 
     \b
@@ -31,10 +32,17 @@ def command(environment: str, stop: bool, restart: bool, logs: bool, engine: str
     """
     from mlgate.project import Project
 
-    return run(Project.find(engine=engine), environment, stop, restart, logs).exit_code
+    return run(Project.find(engine=engine), environment, stop, restart, logs, lines).exit_code
 
 
-def run(project: Project, environment: str, stop: bool = False, restart: bool = False, logs: bool = False) -> Report:
+def run(
+    project: Project,
+    environment: str,
+    stop: bool = False,
+    restart: bool = False,
+    logs: bool = False,
+    lines: int = LINES,
+) -> Report:
     """Start, stop or show `environment`; one of the three flags at most."""
     from mlgate.console import recording, working
     from mlgate.engine import engine_of
@@ -47,7 +55,7 @@ def run(project: Project, environment: str, stop: bool = False, restart: bool = 
                 stopped = engine_of(project).stop(environment)
             report.notes.append(f"{environment} is stopped" if stopped else f"{environment} was not running")
         elif logs:
-            report.notes += engine_of(project).logs(environment, LINES)
+            report.notes += engine_of(project).logs(environment, lines)
         else:
             _start(project, environment, restart, report)
     return report
