@@ -1,0 +1,94 @@
+"""A merge goes to staging, what staging proved to production, and back: by commits on environment branches."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scene import Scene
+
+
+def release(scene: Scene, environment: str) -> dict:
+    return json.loads(scene.show(f"env/{environment}", "release.json"))
+
+
+def count(scene: Scene, branch: str) -> int:
+    return int(scene.git("rev-list", "--count", f"refs/heads/{branch}", at=scene.bare))
+
+
+@pytest.fixture(scope="module")
+def delivered(world, machine, tmp_path_factory):
+    """A merge that changes the code of the model, run through `deliver`; the scene, its event and the run."""
+    scene = Scene.of(world, tmp_path_factory.mktemp("delivered"), machine)
+    path = scene.clone / "src" / "model" / "model.py"
+    scene.commit("Explain the model", {"src/model/model.py": path.read_text(encoding="utf-8") + "# explained\n"})
+    event = scene.push_main()
+    done = scene.run("deliver.yml", event)
+    yield scene, event, done
+    scene.forge.close()
+    assert scene.forge.violations == []
+
+
+@pytest.fixture
+def after(delivered, machine, tmp_path):
+    """A scene of its own that goes on where `deliver` ended."""
+    scene = Scene.of(delivered[0].folder, tmp_path, machine)
+    yield scene
+    scene.forge.close()
+    assert scene.forge.violations == []
+
+
+def test_a_merge_is_built_once_and_committed_to_staging_and_nowhere_else(delivered, world) -> None:
+    scene, event, done = delivered
+    assert done.exit == 0, done.told()
+    assert done.jobs["staging"].result == "success", done.told()
+    staged = release(scene, "staging")
+    assert staged["source_commit"] == event.sha
+    assert count(scene, "env/staging") == 2
+    assert count(scene, "env/production") == 1
+    assert set(scene.refs()) == {"main", "env/staging", "env/production"}
+    assert scene.refs()["main"] == event.sha
+    trailers = scene.git("log", "-1", "--format=%B", "refs/heads/env/staging", at=scene.bare)
+    assert trailers.startswith("deploy(staging): ")
+    assert f"Source-Commit: {event.sha}" in trailers
+    assert "Approved-By: ada" in trailers
+    assert done.attested == [], "no image, so there was nothing to sign"
+
+
+def test_no_job_of_a_delivery_was_given_a_cache(delivered) -> None:
+    _, _, done = delivered
+    assert done.cached
+    assert set(done.cached.values()) == {"false"}
+
+
+def test_the_same_commit_delivered_again_changes_nothing(after) -> None:
+    before = after.refs()
+    done = after.run("deliver.yml", after.pushed())
+    assert done.exit == 0, done.told()
+    assert after.refs() == before
+
+
+def test_promote_copies_staging_s_release_and_a_rollback_returns_to_the_one_before(after) -> None:
+    former = release(after, "production")
+    done = after.run("promote.yml", after.dispatched())
+    assert done.exit == 0, done.told()
+    assert release(after, "production")["image"] == release(after, "staging")["image"] != former["image"]
+    said = after.git("log", "-1", "--format=%B", "refs/heads/env/production", at=after.bare)
+    assert "Approved-By: ada" in said
+    again = after.refs()
+    done = after.run("promote.yml", after.dispatched())
+    assert done.exit == 0, done.told()
+    assert after.refs() == again, "promoted already"
+    done = after.run("rollback.yml", after.dispatched(environment="production", to=""))
+    assert done.exit == 0, done.told()
+    assert release(after, "production")["image"] == former["image"]
+    assert count(after, "env/production") == 3, "a rollback is a commit, not a rewrite"
+
+
+def test_promote_without_a_release_in_staging_says_so_in_a_line_with_the_mend(after) -> None:
+    for name in ("staging", "production"):
+        after.git("update-ref", "-d", f"refs/heads/env/{name}", at=after.bare)
+    done = after.run("promote.yml", after.dispatched(), job="production")
+    assert done.jobs["production"].result == "failure"
+    assert "mlgate deploy --env staging" in done.text, done.told()
+    assert set(after.refs()) == {"main"}
