@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,3 +66,33 @@ def test_a_push_counts_only_when_the_remote_has_every_file(
     shutil.rmtree(project / "models")
     with pytest.raises(InfraError):
         store.push(Project(project))
+
+
+@pytest.mark.parametrize("verb", ["pull", "push"])
+def test_without_a_remote_there_is_nothing_to_move_and_that_is_said(newborn: Path, mlgate: Any, verb: str) -> None:
+    done = mlgate(newborn, verb)
+    assert done.returncode == 0, done.stderr
+    (check,) = json.loads((newborn / "reports" / f"{verb}.json").read_bytes())["checks"]
+    assert check["status"] == "skip"
+    assert "no DVC remote" in check["evidence"]
+
+
+def test_what_was_pushed_is_pulled_into_another_checkout(
+    project: Path, run: Callable[..., Any], mlgate: Any, tmp_path: Path
+) -> None:
+    done = run(["dvc", "remote", "add", "-d", "folder", str(tmp_path / "remote")], project)
+    assert done.returncode == 0, done.stderr
+    done = mlgate(project, "push")
+    assert done.returncode == 0, done.stdout + done.stderr
+    model = (project / "models" / "model.json").read_bytes()
+    shutil.rmtree(project / ".dvc" / "cache")
+    shutil.rmtree(project / "models")
+    done = mlgate(project, "pull")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "models" / "model.json").read_bytes() == model
+    shutil.rmtree(tmp_path / "remote")
+    shutil.rmtree(project / ".dvc" / "cache")
+    shutil.rmtree(project / "models")
+    done = mlgate(project, "pull")
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
