@@ -71,6 +71,16 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
 }
 # Who may write what after a pull request; GitHub makes each of them a `read` on a fork and for Dependabot.
 WRITES = {"pull-request.yml": {("report", "pull-requests")}}
+BEGIN, END = "<!-- events:begin -->", "<!-- events:end -->"
+
+
+def page_table() -> str:
+    """The table as docs/github.md shows it."""
+    rows = ["| event | jobs that run, where each succeeds |", "|---|---|"]
+    for name, workflows in EXPECTED.items():
+        started = [f"`{Path(file).stem}`: {', '.join(jobs)}" for file, jobs in workflows.items()]
+        rows.append(f"| {name} | {'; '.join(started) or 'none'} |")
+    return "\n".join(rows)
 
 
 def asked(root: Path, **changed: str) -> dict:
@@ -135,3 +145,8 @@ def test_the_table_sees_a_condition_that_changed(baked, file: str, before: str, 
 def test_github_s_parser_is_red_on_a_key_that_it_does_not_know(baked) -> None:
     text = (baked / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
     assert asked(baked, **{"deliver.yml": text.replace("timeout-minutes", "timeout", 1)})["errors"]
+
+
+def test_the_page_shows_the_table() -> None:
+    text = (SCRIPT.parents[1] / "docs" / "github.md").read_text(encoding="utf-8")
+    assert text.partition(BEGIN)[2].partition(END)[0].strip() == page_table()
