@@ -60,7 +60,8 @@ def main() -> int:
     if not commit:
         print("nothing changed: no pull request")
         return 0
-    verdicts = {name: verdict for name in wanted.reports if (verdict := read(here / "reports" / f"{name}.json"))}
+    folder = here / os.environ.get("FOLDER", "reports")
+    verdicts = {name: verdict for name in wanted.reports if (verdict := read(folder / f"{name}.json"))}
     missing = [name for name in wanted.reports if name not in verdicts]
     status = "error" if missing else worst([verdict.status for verdict in verdicts.values()])
     text = page(verdicts, dict.fromkeys(missing, "no report"), {})

@@ -86,13 +86,16 @@ def test_where_nothing_changed_there_is_no_pull_request(step, clone, github) -> 
 
 
 def test_a_branch_that_a_verb_left_is_offered_as_it_is(step, snapshot, github) -> None:
-    clone = snapshot(retrain="pass")
+    clone = snapshot(evaluate="pass")
+    (clone.folder / "reports").rename(clone.folder / "judged")
+    (clone.folder / ".git" / "info" / "exclude").write_text("/judged/\n", encoding="utf-8")
     clone.git("checkout", "-qb", "mlgate/retrain")
     commit = clone.commit("data/raw.parquet", "new")
     clone.git("checkout", "-q", "main")
-    wanted = WANTED | {"COMMIT": "branch", "BRANCH": "mlgate/retrain", "REPORTS": "retrain"}
+    wanted = WANTED | {"COMMIT": "branch", "BRANCH": "mlgate/retrain", "REPORTS": "evaluate", "FOLDER": "judged"}
     done = step(MODULE, clone.folder, **wanted, **github.environ())
     assert done.outputs["commit"] == clone.there("rev-parse", "mlgate/retrain") == commit
+    assert states(github) == {"evaluate": "success", "all-green": "success"}
 
 
 def test_a_retrain_that_left_no_branch_offers_nothing(step, clone, github) -> None:
