@@ -362,10 +362,18 @@ def test_case_11_a_tampered_holdout_is_red(project, call):
     refused(call, project, ("prove",), 1, "target of row 0 is not that of the data")
 
 
+def forget(project, *environments):
+    """As if nothing had ever been deployed: neither the branch nor the memory of it is there."""
+    for environment in environments:
+        for ref in ("heads", "mlgate/seen"):
+            command = ["git", "update-ref", "-d", f"refs/{ref}/env/{environment}"]
+            subprocess.run(command, cwd=project, check=True)
+
+
 def test_a_port_in_use_is_named_before_anything_changes(project, call):
     give_ports(project)
     port = ports(project)["staging"]
-    subprocess.run(["git", "branch", "-qD", "env/staging"], cwd=project, check=True)
+    forget(project, "staging")
     with socket.create_server(("127.0.0.1", port)):
         image = json.loads(next(project.glob(".mlgate/releases/*/release.json")).read_bytes())["image"]
         refused(call, project, ("deploy", *STAGING, "--release", image), 3, str(port), "serving.ports.staging")
@@ -393,8 +401,7 @@ NOTHING_YET = {
 
 @pytest.mark.parametrize("words", NOTHING_YET, ids=" ".join)
 def test_a_call_that_makes_no_sense_is_refused_with_what_would(project, call, words):
-    for environment in ("staging", "production"):
-        subprocess.run(["git", "update-ref", "-d", f"refs/heads/env/{environment}"], cwd=project, check=True)
+    forget(project, "staging", "production")
     refused(call, project, words, *NOTHING_YET[words])
 
 
