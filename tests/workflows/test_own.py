@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import release_notes
 import rules
+from forge.server import Forge
+from scene import NAME, OWNER, Scene
 
 TEMPLATE = Path(__file__).resolve().parents[2]
 APPLY = [rule for rule in rules.RULES if rule.__name__ != "runners_are_pinned"]  # the bake matrix names two systems
@@ -28,3 +30,15 @@ def test_a_release_takes_its_own_part_of_the_changelog() -> None:
 def test_a_release_without_a_date_or_words_is_refused(version: str) -> None:
     with pytest.raises(LookupError, match="CHANGELOG"):
         release_notes.notes(TEXT, version)
+
+
+def test_the_actions_run_on_themselves_and_the_one_that_must_be_red_is(template, machine, tmp_path, run) -> None:
+    bare = tmp_path / "origin.git"
+    assert run(["git", "clone", "-q", "--bare", str(template), str(bare)], tmp_path).returncode == 0
+    scene = Scene(tmp_path, machine, template, bare, Forge(bare, OWNER, NAME))
+    try:
+        done = scene.run("ci.yml", scene.pushed(), job="actions")
+    finally:
+        scene.forge.close()
+    assert done.jobs["actions"].result == "success", done.told()
+    assert "amount" in done.jobs["actions"].text
