@@ -335,7 +335,8 @@ def test_the_real_image_serves_behind_the_proxy_keeps_its_log_here_and_comes_bac
         assert json.loads((release / "release.json").read_bytes()) == image_release.record
         (name,) = of(docker_say, project)
         answer = httpx.post(f"{URL}/predict", json={"rows": golden["rows"]}, timeout=30)
-        assert [prediction["score"] for prediction in answer.json()["predictions"]] == pytest.approx(golden["scores"], rel=1e-9)
+        scores = [prediction["score"] for prediction in answer.json()["predictions"]]
+        assert scores == pytest.approx(golden["scores"], rel=1e-9)
         log = project.environment_state("staging") / "predictions"
         wait_for(lambda: sum(path.read_text().count("\n") for path in log.glob("*.jsonl")) >= len(golden["rows"]))
         docker_say("kill", name)
