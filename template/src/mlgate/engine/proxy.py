@@ -22,7 +22,7 @@ HOP_BY_HOP = {
 }  # fmt: skip
 IDLE_SECONDS = 2  # less than the five after which uvicorn closes an idle connection: we never write into a closed one
 ANSWER_SECONDS = 120
-HOLD_SECONDS = 30.0  # that a request waits while the release's copy is being started again
+HOLD_SECONDS = 60.0  # that a request waits while the release's copy is being started again
 SETTLE_SECONDS = 0.3  # after a connection broke: then a dying copy has closed the others, and its port, as well
 HELD_MOST = 1_000  # requests that wait at once
 log = logging.getLogger("mlgate.proxy")
