@@ -37,7 +37,8 @@ class ToyService:
     """In the place of a pod's container: scores x / 10, says whatever version and fault the test sets, on loopback."""
 
     def __init__(self) -> None:
-        self.version, self.fault, self.asked = "", "", 0
+        self.version: str | Callable[[], str] = ""
+        self.fault, self.asked = "", 0
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -52,7 +53,8 @@ class ToyService:
                 body = json.dumps(answer).encode()
                 self.send_response(200 if good else 422)
                 self.send_header("content-length", str(len(body)))
-                self.send_header("x-model-version", service.version)
+                version = service.version() if callable(service.version) else service.version
+                self.send_header("x-model-version", version)
                 self.end_headers()
                 self.wfile.write(body)
 
