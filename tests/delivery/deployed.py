@@ -41,6 +41,7 @@ def commit(folder: Path, message: str) -> str:
 def make_project(root: Path, params: str = PARAMS) -> Project:
     """A committed repository with deploy/ as the template has it."""
     (root / "src" / "model").mkdir(parents=True)
+    (root / "src" / "model" / "__init__.py").touch()
     (root / "params.yaml").write_text(params)
     (root / ".gitignore").write_text(".mlgate/\nreports/\n")
     shutil.copytree(DEPLOY, root / "deploy")

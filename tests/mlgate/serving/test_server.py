@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from mlgate.serving.prediction_log import read
 from mlgate.serving.pseudonym import pseudonym
 
 KEY = "a key for tests, long enough"
+DEPLOY = Path(__file__).resolve().parents[3] / "template" / "deploy"
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +190,34 @@ def test_speed_is_printed(server: Any, bundle: Bundle) -> None:
 def test_state_holds_only_what_is_meant(server: Any) -> None:
     names = {path.name.split("-")[0] for path in Path(server.state).iterdir()}
     assert names <= {"history", "predictions"}
+
+
+def test_scores_are_counted_by_cell_so_that_two_releases_can_be_compared(
+    server: Any, bundle: Bundle, served: list[Any]
+) -> None:
+    edges = [0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9]
+    places = [f"{max(edge for edge in edges if edge <= answer['score']):g}" for answer in served]
+    before = {cell: server.count(f'mlgate_scores_total{{cell="{cell}"') for cell in (f"{edge:g}" for edge in edges)}
+    assert all(before[cell] >= places.count(cell) for cell in before)
+    rows = as_rows(bundle.next.head(20))
+    status, body, _ = server.post({"rows": rows}, {"x-mlgate-probe": "smoke"})
+    assert status == 200
+    server.wait_for(lambda: server.count("mlgate_scores_total") == sum(before.values()))
+    lines = [line for line in server.get("/metrics")[1].splitlines() if line.startswith("mlgate_scores_total")]
+    assert len(lines) == len(edges)  # those without a score too: a comparison needs both sides
+    assert all(f'version="{body["model_version"]}"' in line for line in lines)
+
+
+def test_every_metric_and_label_that_a_canary_is_judged_by_is_there(server: Any, served: list[Any]) -> None:
+    queries = (DEPLOY / "canary" / "analysis.yaml").read_text(encoding="utf-8")
+    asked = re.findall(r"\b((?:mlgate|bentoml)_[a-z_]+)\{([^}]*(?:\}\}[^}]*)*)\}\[", queries)
+    given = {"namespace", "pod"}  # by Prometheus
+    assert len({name for name, _ in asked}) == 4
+    server.post("nonsense")  # an error is counted once there is one
+    text = server.get("/metrics")[1]
+    for name, matchers in asked:
+        labels = set(re.findall(r"([a-z_]+)=~?\"", matchers)) - given
+        lines = [line for line in text.splitlines() if line.startswith(name + "{")]
+        assert lines, name
+        assert all(f'{label}="' in lines[0] for label in labels), (name, labels)
+    assert 'endpoint="/predict"' in "".join(line for line in text.splitlines() if line.startswith("bentoml_"))

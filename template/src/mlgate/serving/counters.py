@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Counters:
     predictions: Counter
+    scores: Counter
     refused: Counter
     logged: Counter
     history: Counter
@@ -26,6 +27,9 @@ def counters() -> Counters:
 
     made = Counters(
         predictions=Counter("mlgate_predictions", "Predictions answered", ["version"]),
+        scores=Counter(
+            "mlgate_scores", "Scores by the lower end of their cell, or answers by class", ["version", "cell"]
+        ),
         refused=Counter("mlgate_requests_refused", "Requests answered with an error, by status", ["status"]),
         logged=Counter("mlgate_prediction_log", "Predictions written to the log, or dropped", ["outcome"]),
         history=Counter("mlgate_history_trouble", "Times that the environment's history could not be used"),

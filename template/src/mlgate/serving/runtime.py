@@ -20,6 +20,7 @@ from mlgate.serving.fast.switch import never, switch
 from mlgate.serving.kept import open_history, open_log
 from mlgate.serving.pseudonym import read_key
 from mlgate.serving.rows import Contract, RequestError
+from mlgate.serving.score_counts import ScoreCounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ class Runtime:
         self._history = open_history(root, self.state, self.params, code.HISTORY)
         self._log = open_log(self.state, self.params)
         self._predicted = counters().predictions.labels(self.version)
+        self._spread = ScoreCounts(self.card, self.version)
         self.fast = Fast()
         self.fast = self._switch(root / ARTIFACTS / "golden.json")
         for part in PARTS:
@@ -179,6 +181,8 @@ class Runtime:
 
     def _keep(self, scored: Scored, probe: bool) -> None:
         self._predicted.inc(len(scored.scores))
+        if not probe:
+            self._spread.add(scored.scores)
         if self._log:
             now = datetime.now(UTC).replace(tzinfo=None)
             self._log.append(len(scored.scores), lambda: self._answers.lines(now, scored, probe))
