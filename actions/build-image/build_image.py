@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import run_verb
 from actionlib.markdown import escape, summarise
 from actionlib.problems import ActionError, ended
-from actionlib.registry import logged_in
+from actionlib.registry import image_settings, logged_in, repository_of
 from actionlib.workflow import annotate, group, output
 
 CONTAINER = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
-UNSET = {"release": "", "container": "", "container-name": "", "container-digest": ""}
-ASK = "from mlgate.project import Project; print(Project.find().params.image.base)"
+UNSET = {"release": "", "container": "", "container-name": "", "container-digest": "", "container-registry": ""}
 NONE = "no image: image.base is empty in params.yaml"
 MEND = "set it to NAME@sha256:…, a base image by digest (docs/images.md); until then the release goes on as a Bento"
 REPORT = Path("reports") / "package.json"
@@ -26,11 +24,10 @@ REPORT = Path("reports") / "package.json"
 def main() -> int:
     output(UNSET)
     push = os.environ.get("PUSH") == "true"
-    repository = repository_of(os.environ) if push else os.environ.get("REPOSITORY", "")
     token = os.environ.pop("REGISTRY_TOKEN", "")
-    if repository:
-        os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
-    based = has_base()
+    base, configured = image_settings()
+    repository, based = repository_of(os.environ, configured), bool(base)
+    os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
     flags = ["--image", "--try", *(["--push"] if push else [])] if based else []
     with logged_in(repository.partition("/")[0] if push and based else "", token):
         code = run_verb.main(["mlgate", "package", *flags])
@@ -56,26 +53,6 @@ def started() -> int:
             run_verb.call(["mlgate", "serve", "--env=staging", "--stop"])
 
 
-def repository_of(environ: os._Environ[str]) -> str:
-    """Where to push: what the caller says; by default GitHub's registry, under the repository's own name."""
-    said = environ.get("REPOSITORY", "") or f"ghcr.io/{environ.get('GITHUB_REPOSITORY', '')}".lower()
-    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+", said):
-        raise ActionError(f"{said[:80]!r} is no image repository", "write it as REGISTRY/NAME, in small letters")
-    return said
-
-
-def has_base() -> bool:
-    """Whether params.yaml names a base image, as mlgate reads it; where that fails, `package` will say why."""
-    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    try:
-        done = subprocess.run(
-            ["uv", "run", "--locked", "python", "-c", ASK], env=environ, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise ActionError("uv is not on the PATH", "use the action `setup` before this one") from error
-    return done.returncode == 0 and bool(done.stdout.strip())
-
-
 def skipped() -> None:
     """Say in the report, the log and the summary that there is no image, and what to do for one."""
     annotate("notice", f"{NONE}; next: {MEND}", "image")
@@ -96,7 +73,9 @@ def built() -> dict[str, str]:
     container = json.loads(record.read_bytes()).get("container", "")
     found = CONTAINER.fullmatch(container)
     name, image = (found[1], found[2]) if found else ("", "")
-    return {"release": digest, "container": container, "container-name": name, "container-digest": image}
+    registry = name.partition("/")[0]
+    told = {"container": container, "container-name": name, "container-digest": image, "container-registry": registry}
+    return {"release": digest, **told}
 
 
 if __name__ == "__main__":

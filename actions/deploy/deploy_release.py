@@ -8,7 +8,7 @@ from pathlib import Path
 
 import run_verb
 from actionlib.problems import ActionError, ended
-from actionlib.registry import logged_in
+from actionlib.registry import image_settings, logged_in, repository_of
 from actionlib.repository import remote_head
 from actionlib.workflow import output
 
@@ -24,7 +24,9 @@ def main() -> int:
         raise ActionError(f"there is no environment {environment[:40]!r}", f"one of {', '.join(ENVIRONMENTS)}")
     branch, here = f"env/{environment}", Path.cwd()
     before = remote_head(here, branch)
-    with logged_in(os.environ.get("REGISTRY", ""), os.environ.get("GH_TOKEN", "")):
+    repository = repository_of(os.environ, image_settings()[1])
+    os.environ["MLGATE_IMAGE_REPOSITORY"] = repository  # images of any other repository are refused
+    with logged_in(repository.partition("/")[0], os.environ.get("GH_TOKEN", "")):
         code = run_verb.main(["mlgate", *words(verb, environment)])
     after = remote_head(here, branch)
     output({"commit": after, "changed": "true" if after != before else "false"})

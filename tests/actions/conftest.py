@@ -187,7 +187,12 @@ def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """`uv("evaluate", status="fail", code=1)`: a uv on the PATH that notes its call, writes a report and ends so."""
 
     def _uv(
-        verb: str, code: int = 0, report: dict[str, Any] | None = None, says: str = "", image_base: str = ""
+        verb: str,
+        code: int = 0,
+        report: dict[str, Any] | None = None,
+        says: str = "",
+        image_base: str = "",
+        image_repository: str = "",
     ) -> dict[str, str]:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
@@ -196,7 +201,7 @@ def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
         copy = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json'
         write = f'if [ "$4" = "{verb}" ]; then {copy}; fi' if report is not None else ":"
         base = f'[ "$3" = python ] && {{ cat "{folder}/base"; exit 0; }}'
-        (folder / "base").write_text(image_base, encoding="utf-8")
+        (folder / "base").write_text(json.dumps([image_base, image_repository]), encoding="utf-8")
         note = f'printf "%s\\n" "$@" > "{folder}/called"\necho "$@" >> "{folder}/calls"'
         note += f'\nenv > "{folder}/environ"\ncat "{folder}/says"'
         script = f"#!/bin/sh\n{base}\n{note}\n{write}\nexit {code}\n"

@@ -128,6 +128,15 @@ def test_an_image_is_told_in_two_parts_and_its_credentials_are_gone_afterwards(s
     assert "canary" not in done.log
 
 
+def test_a_deployment_takes_images_of_the_repository_that_params_name(step, uv, clone, tmp_path) -> None:
+    path = uv("promote", image_repository="registry.example.org/bank/fraud")
+    done = step("deploy/deploy_release.py", clone.folder, VERB="promote", GH_TOKEN="canary", **path)
+    assert done.code == 0, done.log
+    environ = (tmp_path / "bin" / "environ").read_text()
+    assert "MLGATE_IMAGE_REPOSITORY=registry.example.org/bank/fraud" in environ
+    assert "canary" not in done.log
+
+
 def test_case_2_an_image_repository_is_no_place_for_a_shell(step, uv, packaged, tmp_path) -> None:
     env = uv("package", 0, packaged())
     done = step("build-image/build_image.py", tmp_path, PUSH="true", REPOSITORY="x/$(touch y)", **env)
@@ -159,7 +168,10 @@ def test_a_deployment_calls_its_verb_and_says_whether_the_branch_moved(step, uv,
 def test_the_commit_that_a_deployment_pushed_is_told(step, uv, clone, tmp_path) -> None:
     path = uv("deploy")
     script = tmp_path / "bin" / "uv"
-    script.write_text(f"#!/bin/sh\ngit -C {clone.folder} push -q origin HEAD:env/staging\n", encoding="utf-8")
+    settings = '[ "$3" = python ] && { echo "[\\"\\", \\"\\"]"; exit 0; }'
+    script.write_text(
+        f"#!/bin/sh\n{settings}\ngit -C {clone.folder} push -q origin HEAD:env/staging\n", encoding="utf-8"
+    )
     done = step("deploy/deploy_release.py", clone.folder, VERB="deploy", ENVIRONMENT="staging", **path)
     assert (done.outputs["changed"], done.outputs["commit"]) == ("true", clone.there("rev-parse", "env/staging"))
 

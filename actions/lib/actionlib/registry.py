@@ -1,4 +1,4 @@
-"""Credentials for a registry, for one step alone, in a file that docker, podman, crane, cosign and gh read."""
+"""Where images are, and how one step logs in there: by a file that docker, podman, cosign and gh read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,41 @@ import base64
 import contextlib
 import json
 import os
+import re
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from actionlib.problems import ActionError
+
+ASK = """\
+import json
+from mlgate.project import Project
+image = Project.find().params.image
+print(json.dumps([image.base, image.repository]))
+"""
+
+
+def image_settings() -> tuple[str, str]:
+    """`image.base` and `image.repository` as mlgate reads them; empty where that fails, as the verb will say why."""
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    try:
+        done = subprocess.run(
+            ["uv", "run", "--locked", "python", "-c", ASK], env=environ, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise ActionError("uv is not on the PATH", "use the action `setup` before this one") from error
+    base, repository = json.loads(done.stdout) if done.returncode == 0 else ("", "")
+    return base, repository
+
+
+def repository_of(environ: Mapping[str, str], configured: str) -> str:
+    """Where images are: as the caller says, else params.yaml, else GitHub's registry and the repository's name."""
+    said = environ.get("REPOSITORY") or configured or f"ghcr.io/{environ.get('GITHUB_REPOSITORY', '')}".lower()
+    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+", said):
+        raise ActionError(f"{said[:80]!r} is no image repository", "write it as REGISTRY/NAME, in small letters")
+    return said
 
 
 @contextlib.contextmanager
