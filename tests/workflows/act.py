@@ -37,7 +37,7 @@ class Job:
 
 @dataclass
 class Done:
-    """A workflow that ran: exit code, jobs by id, what was attested, which jobs were given a cache."""
+    """A workflow that ran: exit code, jobs by id, what was attested, which jobs were given a cache, all summaries."""
 
     exit: int
     jobs: dict[str, Job]
@@ -69,7 +69,7 @@ class Machine:
     def environ(self, home: Path) -> dict[str, str]:
         """Nothing of who runs the tests: what a fresh runner has, and where the stand-ins find their tools."""
         home.mkdir(parents=True, exist_ok=True)
-        for name in ("attested", "cached", "summary"):
+        for name in ("attested", "cached"):
             (home / name).touch()
         return {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -219,7 +219,7 @@ def replacements(github: Path) -> dict[str, Path]:
 def read_log(home: Path, code: int) -> Done:
     jobs: dict[str, Job] = {}
     spans: dict[str, list[datetime]] = {}
-    said = []
+    said, summaries = [], []
     for line in (home / "act.log").read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
@@ -227,6 +227,8 @@ def read_log(home: Path, code: int) -> Done:
             said.append(line)
             continue
         said.append(str(entry.get("msg", "")).rstrip("\n"))
+        if entry.get("command") == "summary":
+            summaries.append(entry["content"])
         name = entry.get("jobID")
         if not name:
             continue
@@ -239,7 +241,7 @@ def read_log(home: Path, code: int) -> Done:
         jobs[name].seconds = (max(moments) - min(moments)).total_seconds()
     attested = [json.loads(line) for line in (home / "attested").read_text(encoding="utf-8").splitlines()]
     cached = dict(line.split(" ", 1) for line in (home / "cached").read_text(encoding="utf-8").splitlines())
-    return Done(code, jobs, attested, cached, "", "\n".join(said))
+    return Done(code, jobs, attested, cached, "\n".join(summaries), "\n".join(said))
 
 
 def free_port() -> int:
