@@ -241,7 +241,7 @@ def read_log(home: Path, code: int) -> Done:
         jobs[name].seconds = (max(moments) - min(moments)).total_seconds()
     attested = [json.loads(line) for line in (home / "attested").read_text(encoding="utf-8").splitlines()]
     cached = dict(line.split(" ", 1) for line in (home / "cached").read_text(encoding="utf-8").splitlines())
-    return Done(code, jobs, attested, cached, "\n".join(summaries), "\n".join(said))
+    return Done(code, jobs, attested, cached, "\n".join(dict.fromkeys(summaries)), "\n".join(said))
 
 
 def free_port() -> int:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
 import pytest
-from handed import handed, report
+from handed import FLOOR, handed, report
+from markdown_it import MarkdownIt
 
 FILE = ".github/workflows/pull-request.yml"
 REPORTS = {
@@ -16,15 +22,40 @@ GREEN = "## ✅ mlgate: every gate is green"
 COMMENTS = "/issues/1/comments$"
 
 
-def opened(scene, **changed: dict[str, str]):
-    """A pull request of this repository whose jobs hand on these reports; what its run left."""
-    text = handed(scene.show("main", FILE), REPORTS | changed, {"performance": {"gates": "false"}})
+def opened(scene, **changed: dict[str, str] | None):
+    """A pull request of this repository whose jobs hand on these reports, None being the job as it is; its run."""
+    reports = {job: files for job, files in (REPORTS | changed).items() if files is not None}
+    text = handed(scene.show("main", FILE), reports, {"performance": {"gates": "false"}})
     scene.commit("Say more", {FILE: text})
     return scene.run("pull-request.yml", scene.pull_request("notes"), MLGATE_API_WAIT="0.01")
 
 
 def comments(scene) -> list[str]:
     return [comment["body"] for comment in scene.forge.state.comments[1]]
+
+
+class _Reader(HTMLParser):
+    """What a browser makes of a page: tags, where links and images lead, and the words between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.words = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for key, value in attrs if key in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def rendered(comment: str) -> tuple[set[str], list[str], str]:
+    """Tags, addresses and words of a comment as CommonMark with tables shows it, raw HTML let through."""
+    reader = _Reader()
+    reader.feed(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(comment))
+    return reader.tags, reader.links, reader.words
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -65,3 +96,30 @@ def test_case_22_an_api_that_stays_away_is_red_with_exit_3_and_the_page_is_not_l
     assert "run the job again later" in done.jobs["report"].text, done.told()
     assert "exit status 3" in done.jobs["report"].text
     assert GREEN in done.summary
+
+
+NASTY = (
+    "<script>alert(1)</script>`id`@ada \x1b[31mred\x1b[0m[x](http://e.example/)![i](http://e.example/i)<!-- a | ~~b #1"
+)
+BLOCKS = {"details", "h2", "h3", "li", "p", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+OURS = BLOCKS | {"a", "em", "strong"}
+
+
+def test_case_4_hostile_words_of_data_and_reports_arrive_in_the_comment_as_words(scene) -> None:
+    table = pd.read_parquet(scene.clone / "data" / "raw.parquet")
+    out = io.BytesIO()
+    table.assign(**{NASTY: 1.0}).to_parquet(out)
+    scene.commit("New data", {"data/raw.parquet": out.getvalue()})
+    check = FLOOR.model_copy(update={"id": NASTY, "title": NASTY, "status": "fail", "evidence": NASTY, "mend": NASTY})
+    done = opened(scene, data=None, performance={"evaluate.json": report("evaluate", check, notes=(NASTY,))})
+    assert done.jobs["data"].result == "failure", done.told()
+    assert done.jobs["report"].result == "success", done.told()
+    (comment,) = comments(scene)
+    tags, links, words = rendered(comment)
+    assert tags <= OURS
+    assert all(link.startswith(scene.forge.url) for link in links)
+    inert = "<script>alert(1)</script>`id`@\u200bada"
+    assert f"not in the contract: {inert}" in words, "what the real job says of the data"
+    assert words.count(inert) >= 6, "and each field of the report"
+    assert all(char.isprintable() or char in "\n\u200b" for char in words)
+    assert not re.search(r"@\w|#\d", words)
