@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actionlib import sticky
 from actionlib.markdown import COMMENT_CHARACTERS, cut, escape, summarise
-from actionlib.problems import ActionError, ended
+from actionlib.problems import GATE_FAILED, ActionError, ended
 from actionlib.rest import Client, Refused
 from actionlib.verdicts import Verdict, read, worst
 from actionlib.workflow import annotate, output
@@ -20,6 +20,7 @@ MARKER = "<!-- mlgate:pull-request -->"
 ORDER = ("pull", "validate", "train", "evaluate", "package", "deploy", "prove", "pytest")
 JUDGES = {"data": "validate", "performance": "evaluate", "image": "package", "prove": "prove"}
 MOST_FILES = 200
+NO_REPORT = "no report"
 
 
 def main() -> int:
@@ -35,7 +36,7 @@ def main() -> int:
     address = commented(number, text) if number else ""
     output({"comment": address})
     print(f"{status}: {len(verdicts)} reports, {address or 'no comment'}")
-    return 0
+    return silent(jobs)
 
 
 def collected(folder: Path) -> dict[str, Verdict]:
@@ -61,8 +62,17 @@ def results(needs: str) -> dict[str, str]:
 
 def doubted(jobs: dict[str, str], verdicts: dict[str, Verdict]) -> dict[str, str]:
     """A job that judges and ended well without a report judged nothing."""
-    silent = {job for job, verb in JUDGES.items() if jobs.get(job) == "success" and verb not in verdicts}
-    return {job: "no report" if job in silent else result for job, result in jobs.items()}
+    quiet = {job for job, verb in JUDGES.items() if jobs.get(job) == "success" and verb not in verdicts}
+    return {job: NO_REPORT if job in quiet else result for job, result in jobs.items()}
+
+
+def silent(jobs: dict[str, str]) -> int:
+    """The exit code: a job that ended badly is red itself, one that judged nothing is red here alone."""
+    found = [job for job, result in jobs.items() if result == NO_REPORT]
+    for job in found:
+        mend = f"look at its step that uploads `reports-{job}`, and run that job again"
+        annotate("error", f"job {job} ended well but left no report, so nothing was judged; next: {mend}")
+    return GATE_FAILED if found else 0
 
 
 def links(environ: os._Environ[str]) -> dict[str, str]:

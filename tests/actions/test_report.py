@@ -136,9 +136,12 @@ def test_a_job_that_judges_and_left_no_report_is_no_green(step, reports, job: st
     verb = {"data": "validate", "performance": "evaluate", "image": "package", "prove": "prove"}[job]
     needs = json.dumps({name: {"result": "success"} for name in ("data", "performance", "image", "prove")})
     folder = reports(**good)
-    assert step(MODULE, folder, NEEDS=needs).outputs["status"] == "pass"
+    done = step(MODULE, folder, NEEDS=needs)
+    assert (done.code, done.outputs["status"]) == (0, "pass")
     (folder / "reports" / f"reports-{verb}" / f"{verb}.json").unlink()
-    assert step(MODULE, folder, NEEDS=needs).outputs["status"] == "fail"
+    done = step(MODULE, folder, NEEDS=needs)
+    assert (done.code, done.outputs["status"]) == (1, "fail")
+    assert f"::error::job {job} ended well but left no report" in done.log
 
 
 def test_no_report_at_all_is_no_pass(step, tmp_path) -> None:

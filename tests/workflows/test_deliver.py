@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from handed import handed, report
 from scene import Scene
 
 
@@ -92,3 +93,17 @@ def test_promote_without_a_release_in_staging_says_so_in_a_line_with_the_mend(af
     assert done.jobs["production"].result == "failure"
     assert "mlgate deploy --env staging" in done.text, done.told()
     assert set(after.refs()) == {"main"}
+
+
+def test_a_release_that_build_did_not_upload_is_red_and_moves_nothing(scene) -> None:
+    file = ".github/workflows/deliver.yml"
+    built, left = {"release": "ab" * 32, "container": ""}, {"package.json": report("package")}
+    text = handed(scene.show("main", file), {"gates": {}, "build": left}, {"build": built})
+    scene.commit("Lose the release", {file: text})
+    event = scene.push_main()
+    before = scene.refs()
+    done = scene.run("deliver.yml", event)
+    assert done.jobs["build"].result == "success", done.told()
+    assert done.jobs["staging"].result == done.jobs["all-green"].result == "failure", done.told()
+    assert f"Artifact not found for name: release-{'ab' * 32}" in done.jobs["staging"].text
+    assert scene.refs() == before

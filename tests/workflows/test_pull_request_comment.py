@@ -98,6 +98,17 @@ def test_case_22_an_api_that_stays_away_is_red_with_exit_3_and_the_page_is_not_l
     assert GREEN in done.summary
 
 
+@pytest.mark.parametrize("job", ["data", "performance", "image"])
+def test_a_job_whose_report_was_not_uploaded_is_red_in_a_line_with_the_mend(scene, job: str) -> None:
+    done = opened(scene, **{job: {}})
+    assert done.jobs[job].result == "success", "the upload warns"
+    assert done.jobs["report"].result == "failure", done.told()
+    assert done.jobs["all-green"].result == "failure"
+    assert re.search(rf"::error::job {job} ended well but left no report.*; next: look at", done.text), done.told()
+    (comment,) = comments(scene)
+    assert f"job **{job}**: no report" in comment
+
+
 NASTY = (
     "<script>alert(1)</script>`id`@ada \x1b[31mred\x1b[0m[x](http://e.example/)![i](http://e.example/i)<!-- a | ~~b #1"
 )
