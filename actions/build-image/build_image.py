@@ -12,7 +12,7 @@ import run_verb
 from actionlib.markdown import escape, summarise
 from actionlib.problems import ActionError, ended
 from actionlib.registry import image_settings, logged_in, repository_of
-from actionlib.workflow import annotate, group, output
+from actionlib.workflow import annotate, output
 
 CONTAINER = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
 UNSET = {"release": "", "container": "", "container-name": "", "container-digest": "", "container-registry": ""}
@@ -28,29 +28,13 @@ def main() -> int:
     base, configured = image_settings()
     repository, based = repository_of(os.environ, configured), bool(base)
     os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
-    flags = ["--image", "--try", *(["--push"] if push else [])] if based else []
+    flags = ["--image", "--try", *(["--push"] if push else [])] if based else ["--smoke"]
     with logged_in(repository.partition("/")[0] if push and based else "", token):
         code = run_verb.main(["mlgate", "package", *flags])
     if not based:
         skipped()
-    made = built() if code == 0 else UNSET
-    if code == 0 and not based:
-        code = started()
-    output(made if code == 0 else UNSET)
+    output(built() if code == 0 else UNSET)
     return code
-
-
-def started() -> int:
-    """Start the Bento on this runner, as an image would be: ready, smoked on golden rows, stopped.
-
-    The ledger that this writes is this clone's own; nothing pushes it.
-    """
-    os.environ.pop("MLGATE_REMOTE", None)
-    try:
-        return run_verb.main(["mlgate", "deploy", "--env=staging", "--engine=process"])
-    finally:
-        with group("mlgate serve --stop"):
-            run_verb.call(["mlgate", "serve", "--env=staging", "--stop"])
 
 
 def skipped() -> None:

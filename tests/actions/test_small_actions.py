@@ -94,11 +94,7 @@ def test_a_release_without_an_image_is_told_by_its_digest(step, uv, packaged, tm
     assert done.code == 0, done.log
     assert (done.outputs["release"], done.outputs["container"]) == ("ab" * 32, "")
     calls = (tmp_path / "bin" / "calls").read_text().splitlines()
-    assert [call.removeprefix("run --locked ") for call in calls] == [
-        "mlgate package",
-        "mlgate deploy --env=staging --engine=process",
-        "mlgate serve --env=staging --stop",
-    ]
+    assert [call.removeprefix("run --locked ") for call in calls] == ["mlgate package --smoke"]
     assert "::notice title=image::no image: image.base is empty in params.yaml; next: set it to" in done.log
     said = json.loads((tmp_path / "reports" / "package.json").read_text(encoding="utf-8"))
     assert said["checks"][-1] | {"mend": ""} == {

@@ -9,7 +9,7 @@ import pytest
 from repository import report
 from small_repository import copied, shrink, verb
 
-from mlgate.engine.rollout import ledger_files
+from mlgate.engine.bundles import ledger_files
 from mlgate.ledger import Ledger
 from mlgate.packing.release import read_release
 from mlgate.project import Project

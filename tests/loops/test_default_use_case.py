@@ -103,7 +103,8 @@ def test_the_registry_mirrors_the_ledger(demo, run):
     from mlflow.tracking import MlflowClient
 
     release = releases(run, demo[0], "production")[0]
-    client = MlflowClient(f"sqlite:///{demo[0] / '.mlgate' / 'mlflow.db'}")
+    database = f"sqlite:///{demo[0] / '.mlgate' / 'mlflow.db'}"
+    client = MlflowClient(database, database)  # other tests of this process leave a registry of their own behind
     assert str(client.get_model_version_by_alias(release["model"], "champion").version) == release["model_version"]
 
 

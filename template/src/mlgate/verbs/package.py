@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--smoke", "smoked", is_flag=True, help="Start the Bento on a free port, ask its golden rows, stop it.")
 @click.option("--image", is_flag=True, help="Also build the OCI image of it, on image.base.")
 @click.option("--try", "tried", is_flag=True, help="Start that image as production would: smoke, latency, size, stop.")
 @click.option("--twice", is_flag=True, help="Build it a second time from nothing, and compare the layers.")
 @click.option("--push", "pushed", is_flag=True, help="Push it to image.repository, and record its digest.")
 @click.option("--sign", "signed", is_flag=True, help="Sign it by MLGATE_COSIGN_KEY, after pushing; GitHub signs apart.")
-def command(image: bool, tried: bool, twice: bool, pushed: bool, signed: bool) -> int:
+def command(smoked: bool, image: bool, tried: bool, twice: bool, pushed: bool, signed: bool) -> int:
     """Build the Bento of the model in models/, named by the digest of its files. The same commit and model: no work.
 
     \b
-    Example:  uv run mlgate package
+    Example:  uv run mlgate package --smoke
               uv run mlgate package --image --try --push --sign
     """
     from mlgate.project import Project
 
     pushed = pushed or signed
-    wanted = Wanted(image or tried or twice or pushed, tried, twice, pushed, signed)
+    wanted = Wanted(image or tried or twice or pushed, tried, twice, pushed, signed, smoked)
     return run(Project.find(), wanted).exit_code
 
 
@@ -44,6 +45,7 @@ class Wanted:
     twice: bool = False
     pushed: bool = False
     signed: bool = False
+    smoked: bool = False
 
 
 def run(project: Project, wanted: Wanted | None = None) -> Report:
@@ -73,7 +75,12 @@ def run(project: Project, wanted: Wanted | None = None) -> Report:
         report.subject.image_digest = release.image
         report.artifacts.append(f".mlgate/releases/{release.hex}")
         report.notes.append(f"release {release.version}: {release.image}")
-        if wanted and wanted.image:
+        if wanted and wanted.smoked:
+            from mlgate.engine.trial import attempt
+
+            with working("starting the Bento, and asking its golden rows"):
+                report.checks += attempt(project, release)
+        if wanted and wanted.image and report.close().status not in ("fail", "error"):
             _image(project, release, report, wanted)
     return report
 
