@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from images import base_image, crane, docker, registry  # noqa: F401 - fixtures
 
 # The tests share the cores among themselves already: a thread pool per numerical library would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,42 +17,6 @@ from signed_toy import Toy, make_keys, make_toy
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="session")
-def crane(program: Callable[[str], str]) -> str:
-    return program("crane")
-
-
-@pytest.fixture(scope="session")
-def docker(needs: Callable[..., None], environ: dict[str, str]) -> Iterator[dict[str, str]]:
-    """`environ` with a DOCKER_HOST: a daemon of our own as root, else the one that this user may talk to."""
-    needs("docker")
-    if os.geteuid() == 0:
-        needs("dockerd", "ip")
-        with containers.dockerd() as host:
-            yield environ | {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "0"}
-    elif subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        yield environ
-    else:
-        pytest.skip("no Docker daemon that this user may talk to, and no root to start one")
-
-
-@pytest.fixture(scope="session")
-def registry(crane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """host:port of an empty registry on loopback, without TLS or login."""
-    with containers.registry(crane, tmp_path_factory.mktemp("registry") / "blobs") as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def base_image(crane: str, registry: str, needs: Callable[..., None]) -> str:
-    """REPOSITORY@sha256:… of a small Debian with Python 3.11, in the registry."""
-    if not containers.kept_layer().is_file():
-        needs("debootstrap")
-        if os.geteuid() != 0:
-            pytest.skip("a base image is made by debootstrap, which needs root")
-    return containers.push_base(crane, f"{registry}/base")
 
 
 @pytest.fixture(scope="session")

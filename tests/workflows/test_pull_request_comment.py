@@ -125,6 +125,7 @@ def test_case_4_hostile_words_of_data_and_reports_arrive_in_the_comment_as_words
     done = opened(scene, data=None, performance={"evaluate.json": report("evaluate", check, notes=(NASTY,))})
     assert done.jobs["data"].result == "failure", done.told()
     assert done.jobs["report"].result == "success", done.told()
+    assert done.cached == {"data": "true"}, "a pull request's job may, as case 3's jobs may not"
     (comment,) = comments(scene)
     tags, links, words = rendered(comment)
     assert tags <= OURS
