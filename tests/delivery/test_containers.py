@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import containers
 import httpx
 
@@ -28,8 +30,8 @@ def test_a_published_port_answers_on_loopback(docker_say, base_image: str) -> No
                 try:
                     assert client.get(f"http://127.0.0.1:{port}/").status_code == 200
                     break
-                except httpx.ReadError:
-                    continue
+                except httpx.TransportError:  # the proxy listens before the server behind it does
+                    time.sleep(0.2)
             else:
                 raise AssertionError(docker_say("logs", name))
     finally:
