@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from actionlib.markdown import escape, table
 from actionlib.verdicts import MARK, Check, Verdict, worst
 
-OF_DATA = ("pull", "validate")
-OF_MODEL = ("train", "evaluate")
 WORDS = {
     "pass": "every gate is green",
     "fail": "a gate is red",

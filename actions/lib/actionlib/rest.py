@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
@@ -38,7 +38,6 @@ class Client:
     repository: str
     url: str = "https://api.github.com"
     wait: float = 1.0
-    refusals: list[str] = field(default_factory=list)
 
     @classmethod
     def from_environment(cls) -> Client:
