@@ -12,6 +12,7 @@ import pytest
 
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.files import digest, write_json
+from mlgate.judging import standing
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release, image_digest
 from mlgate.project import Project, git
@@ -465,6 +466,23 @@ def test_nothing_changed_repeats_the_verdict_without_judging_again(
         assert again.checks == first.checks
         assert again.subject == first.subject
         assert again.notes == [*first.notes, "nothing changed: the verdict stands"]
+
+
+def test_a_retrained_model_that_was_merged_is_not_judged_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(project, table())
+    first = evaluate.run(project)
+    metrics = (project.reports / "metrics.json").read_bytes()
+    shutil.move(project.reports, project.root / "judged elsewhere")
+    standing.bring(project.root / "judged elsewhere", project.reports / "retrain")
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "_judge", lambda *_: pytest.fail("judged again"))
+        again = evaluate.run(project)
+    assert (again.checks, again.subject) == (first.checks, first.subject)
+    assert (project.reports / "metrics.json").read_bytes() == metrics
+    configure(project, floor=0.95)
+    assert evaluate.run(project).status == "fail"
 
 
 def test_red_verdict_is_always_judged_again(project: Project) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from mlgate.files import digest, digest_tree, write_json
+from mlgate.files import digest, digest_tree, write_atomic, write_json
+from mlgate.judging import slices
 from mlgate.ledger import Ledger
 from mlgate.project import Project
 from mlgate.report import Report
+
+KEY, METRICS = "evaluate.key.json", "metrics.json"
+RETRAINED = "retrain"  # folder of the reports that `retrain` brought from its second checkout
 
 
 def evaluation_key(project: Project) -> str:
@@ -34,26 +38,45 @@ def evaluation_key(project: Project) -> str:
 
 
 def standing(project: Project, key: str) -> Report | None:
-    """The former report, if it was made from the same `key` and passed."""
+    """The former report, if it was made from the same `key` and passed: this checkout's own, or that of `retrain`.
+
+    A retrained model was judged in a second checkout. Merged, it is judged by the same key, and need not be again.
+    """
+    for folder in (project.reports, project.reports / RETRAINED):
+        report = _kept(folder, key)
+        if report is not None:
+            if folder != project.reports:
+                bring(folder, project.reports)
+            return report
+    return None
+
+
+def _kept(folder: Path, key: str) -> Report | None:
     try:
-        kept = json.loads(_key_file(project).read_bytes())
-        report = Report.read(project.reports / "evaluate.json")
+        kept = json.loads((folder / KEY).read_bytes())
+        report = Report.read(folder / "evaluate.json")
     except (OSError, ValueError, ValidationError):
         return None
-    whole = isinstance(kept, dict) and kept.get("key") == key and (project.reports / "metrics.json").is_file()
+    whole = isinstance(kept, dict) and kept.get("key") == key and (folder / METRICS).is_file()
     return report if key and whole and report.status == "pass" else None
 
 
 def keep(project: Project, key: str, report: Report) -> None:
     """Note from what a passing report was made; a red one leaves nothing to stand on."""
     if report.status == "pass" and key:
-        write_json(_key_file(project), {"key": key})
+        write_json(project.reports / KEY, {"key": key})
     else:
-        _key_file(project).unlink(missing_ok=True)
+        (project.reports / KEY).unlink(missing_ok=True)
 
 
-def _key_file(project: Project) -> Path:
-    return project.reports / "evaluate.key.json"
+def bring(source: Path, target: Path) -> None:
+    """Copy what `evaluate` left in one folder of reports to another; the key last, as it makes the rest count."""
+    (target / KEY).unlink(missing_ok=True)
+    for name in (METRICS, slices.FILE, "evaluate.json", KEY):
+        if (source / name).is_file():
+            write_atomic(target / name, (source / name).read_bytes())
+        else:
+            (target / name).unlink(missing_ok=True)
 
 
 def _code(folder: Path) -> str:

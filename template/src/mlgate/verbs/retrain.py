@@ -90,15 +90,18 @@ def _reports(copy: Project) -> list[Path]:
 def _collect(project: Project, copy: Project, report: Report) -> None:
     """Bring the verdicts of the stages together; a stage that left no report is an error, not a pass."""
     from mlgate.files import write_atomic
+    from mlgate.judging import standing
     from mlgate.report import Check, Report
 
+    kept = project.reports / standing.RETRAINED
+    standing.bring(copy.reports, kept)
     for path in _reports(copy):
         if not path.exists():
             missing = f"{path.stem} did not run, because an earlier stage was red"
             report.checks.append(Check(id=path.stem, title=path.stem, status="error", evidence=missing))
             continue
         stage = Report.read(path)
-        write_atomic(project.reports / "retrain" / path.name, path.read_bytes())
+        write_atomic(kept / path.name, path.read_bytes())
         report.checks.extend(stage.checks)
         report.notes.extend(stage.notes)
         report.subject = stage.subject
