@@ -40,7 +40,7 @@ def test_pure_code_knows_no_file_system_no_process_and_no_platform() -> None:
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("mlflow", {"mlgate.training.tracking"}),
+        ("mlflow", {"mlgate.training.tracking", "mlgate.training.tracking_server"}),
         ("bentoml", {"mlgate.packing.bento", "mlgate.preload", "model.service"}),
     ],
 )

@@ -8,6 +8,6 @@ import sklearn.pipeline  # noqa: F401
 import mlgate.console
 import mlgate.ledger
 import mlgate.proofs.collection  # noqa: F401
-from mlgate.training.tracking import warm_up
+from mlgate.training.tracking_server import warm_up
 
 warm_up()

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import os
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlgate.errors import InfraError
 from mlgate.packing.release import ModelCard, Release
 from mlgate.project import Project
+from mlgate.training import tracking_server
 from mlgate.training.modelfile import ALLOWED, declared
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHAMPION = "champion"
-MEND = "check MLFLOW_TRACKING_URI, or unset it to use the local database"
+SAMPLE = 1_000  # rows that show which columns have missing values
 
 
 @dataclass(frozen=True)
@@ -38,22 +32,6 @@ class Run:
     commit: str
 
 
-def uri(project: Project) -> str:
-    """`MLFLOW_TRACKING_URI`, or a database in this machine's state."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.state / 'mlflow.db'}"
-
-
-def warm_up() -> None:
-    """Import MLflow; call it in a thread while the model is fitted, as it takes seconds.
-
-    What fails here fails again in `record`, where it is told.
-    """
-    _quiet()
-    with contextlib.suppress(Exception):
-        import mlflow.data.pandas_dataset
-        import mlflow.sklearn  # noqa: F401
-
-
 def record(project: Project, run: Run) -> str:
     """Log a run with its data set and model, and register the model; returns the registered version.
 
@@ -64,13 +42,13 @@ def record(project: Project, run: Run) -> str:
     InfraError
         If MLflow can't be reached or refuses.
     """
-    with _client(project) as (mlflow, client):
+    with tracking_server.client(project) as (mlflow, client):
         slug = project.params.project.slug
         known = _find(client, slug, run.card.digest)
         if known:
             return known
         if mlflow.get_experiment_by_name(slug) is None:
-            local = uri(project).startswith("sqlite:")
+            local = tracking_server.uri(project).startswith("sqlite:")
             artifacts = (project.state / "mlartifacts").as_uri() if local else None
             mlflow.create_experiment(slug, artifact_location=artifacts)
         mlflow.set_experiment(slug)
@@ -86,7 +64,7 @@ def version_of(project: Project, model_digest: str) -> str:
     InfraError
         If MLflow can't be reached.
     """
-    with _client(project) as (_, client):
+    with tracking_server.client(project) as (_, client):
         return _find(client, project.params.project.slug, model_digest)
 
 
@@ -96,7 +74,7 @@ def set_champion(project: Project, release: Release) -> str:
     The ledger decides, MLflow mirrors it: what fails here is told, and stops nothing.
     """
     try:
-        with _client(project) as (_, client):
+        with tracking_server.client(project) as (_, client):
             slug = project.params.project.slug
             version = _find(client, slug, release.model_digest)
             if not version:
@@ -109,9 +87,9 @@ def set_champion(project: Project, release: Release) -> str:
 
 def reach(project: Project) -> str:
     """Ask the registry for this project's model and say what it answers; InfraError where it does not."""
-    with _client(project) as (_, client):
+    with tracking_server.client(project) as (_, client):
         versions = client.search_model_versions(f"name = '{project.params.project.slug}'")
-    return f"{len(versions)} versions at {shown(project)}"
+    return f"{len(versions)} versions at {tracking_server.shown(project)}"
 
 
 def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
@@ -122,7 +100,10 @@ def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
     mlflow.log_metrics(dict(run.metrics))
     source = f"data/raw.parquet@{run.card.data_digest}"
     digest = run.card.train_digest.removeprefix("sha256:")[:36]
-    mlflow.log_input(mlflow.data.from_pandas(run.training, source=source, name="training", digest=digest), "training")
+    data = mlflow.data.from_pandas(run.training, source=source, name="training", digest=digest)
+    signature = infer_signature(run.training.head(SAMPLE), run.predictions)
+    data.schema = signature.inputs  # MLflow would look at each value of each row
+    mlflow.log_input(data, "training")
     mlflow.log_dict(run.card.model_dump(mode="json"), "model.json")
     trusted = {"serialization_format": "cloudpickle"}
     if run.card.format == "skops":
@@ -130,7 +111,7 @@ def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
     info = mlflow.sklearn.log_model(
         run.model,
         name="model",
-        signature=infer_signature(run.example, run.predictions),
+        signature=signature,
         input_example=run.example,
         pip_requirements=["scikit-learn", "skops", "pandas"],
         registered_model_name=slug,
@@ -155,44 +136,3 @@ def _tags(run: Run) -> dict[str, str]:
 def _find(client: Any, slug: str, model_digest: str) -> str:
     found = client.search_model_versions(f"name = '{slug}' and tags.model_digest = '{model_digest}'")
     return max((str(version.version) for version in found), key=int, default="")
-
-
-@contextmanager
-def _client(project: Project) -> Iterator[tuple[Any, Any]]:
-    """MLflow at the project's address; whatever it raises becomes one sentence."""
-    _quiet()
-    project.state.mkdir(parents=True, exist_ok=True)
-    told = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            import mlflow
-            import mlflow.sklearn
-
-            mlflow.set_tracking_uri(uri(project))
-            mlflow.set_registry_uri(uri(project))
-            yield mlflow, mlflow.MlflowClient()
-    except Exception as error:  # MLflow lets through what its HTTP, SQL and file libraries raise
-        words = re.sub(r"//[^/@\s]+@", "//", (str(error).strip().splitlines() or [type(error).__name__])[0])[:200]
-        raise InfraError(f"MLflow at {shown(project)} failed: {words}", MEND) from error
-    finally:  # MLflow writes its address into the environment, where another project would find it
-        for name, value in told.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-def shown(project: Project) -> str:
-    """The address without a password, for reports."""
-    address = uri(project)
-    scheme, _, rest = address.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def _quiet() -> None:
-    """MLflow and alembic write a page for a first run; the report says what matters. Retries end in seconds."""
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for name in ("mlflow", "alembic", "sqlalchemy"):
-        logging.getLogger(name).setLevel(logging.ERROR)

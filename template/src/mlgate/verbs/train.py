@@ -98,12 +98,12 @@ def _train(project: Project, inputs: str, report: Report) -> ModelCard:
     import warnings
 
     from mlgate.folder import replacement
-    from mlgate.training import tracking
+    from mlgate.training import tracking, tracking_server
     from mlgate.training.fit import fit
     from mlgate.versions import snapshot
     from model import features, model
 
-    warm = threading.Thread(target=tracking.warm_up, daemon=True)
+    warm = threading.Thread(target=tracking_server.warm_up, args=[project], daemon=True)
     warm.start()
     frame = snapshot.read(project.raw, project.params)
     with warnings.catch_warnings():
@@ -113,7 +113,7 @@ def _train(project: Project, inputs: str, report: Report) -> ModelCard:
         card = _write(project, folder, fitted, frame, inputs)
         warm.join()
         version = tracking.record(project, _told(project, card, fitted))
-    report.notes.append(f"MLflow: {project.params.project.slug} version {version} at {tracking.shown(project)}")
+    report.notes.append(f"MLflow: {project.params.project.slug} version {version} at {tracking_server.shown(project)}")
     return card
 
 

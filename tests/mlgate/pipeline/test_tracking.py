@@ -1,0 +1,62 @@
+"""Runs in the database of this machine: whole or absent, and what the data set of a run tells."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from mlgate.project import Project
+from mlgate.training import tracking_server
+
+
+def test_a_database_that_breaks_off_while_it_is_made_leaves_nothing_and_is_made_again(
+    newborn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = Project(newborn)
+
+    def break_off(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "search_experiments", break_off)
+        with pytest.raises(KeyboardInterrupt), tracking_server.client(project):
+            pass
+    assert list(project.state.iterdir()) == []
+    with tracking_server.client(project) as (_, client):
+        assert client.search_registered_models() == []
+    assert [path.name for path in project.state.iterdir()] == ["mlflow.db"]
+
+
+def test_a_second_process_that_makes_the_database_takes_the_one_that_is_there(
+    newborn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = Project(newborn)
+    search = mlflow.MlflowClient.search_experiments
+
+    def overtaken(self: Any, **options: Any) -> Any:
+        (project.state / tracking_server.DATABASE).write_bytes(b"another process's")
+        return search(self, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "search_experiments", overtaken)
+        tracking_server.warm_up(project)
+    assert (project.state / tracking_server.DATABASE).read_bytes() == b"another process's"
+
+
+def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missing(trained: Path) -> None:
+    with sqlite3.connect(trained / ".mlgate" / "mlflow.db") as database:
+        ((schema, profile, digest),) = database.execute("select dataset_schema, dataset_profile, digest from datasets")
+    card = json.loads((trained / "models" / "model.json").read_bytes())
+    columns = {column["name"]: column for column in json.loads(schema)["mlflow_colspec"]}
+    assert list(columns) == card["features"]
+    assert columns["amount"]["required"]
+    assert not columns["customer_mean_1d"]["required"], "missing where a customer has no earlier transaction"
+    assert json.loads(profile)["num_rows"] == card["train_rows"]
+    assert digest == card["train_digest"].removeprefix("sha256:")[:36]
