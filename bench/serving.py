@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
@@ -77,9 +78,10 @@ def main() -> int:
         bundle = released(folder)
         servers = started(folder, bundle, stack)
         time.sleep(1)
+        alone = round(pipeline_alone(bundle), 3)
         single = {clients: rounds(servers, clients, "one") for clients in CLIENTS}
         batch = rounds([s for s in servers.values() if s.name != "mlgate_without_log"], 1, "batch")
-    print(json.dumps(told(single, batch)))
+    print(json.dumps(told(single, batch) | {"one row in the pipeline alone, ms": alone}))
     return 0
 
 
@@ -176,6 +178,22 @@ def started(folder: Path, bundle: Path, stack: contextlib.ExitStack) -> dict[str
         name: Server(name, stack.enter_context(running(*how, ping)), path, *bodies[style])
         for name, path, style, ping, how in made
     }
+
+
+def pipeline_alone(bundle: Path) -> float:
+    """Median milliseconds of the fitted pipeline on a frame of one row: what nobody who serves frames gets below."""
+    artifacts = bundle / "src" / "artifacts"
+    card = read_card(artifacts)
+    pipeline = load(artifacts / card.file, card.digest)
+    rows = json.loads((artifacts / "golden.json").read_bytes())["rows"]
+    frames = [pd.DataFrame([row], columns=card.features) for row in rows]
+    taken = []
+    with threadpool_limits(1):
+        for frame in frames * 20:
+            started = time.perf_counter()
+            pipeline.predict_proba(frame)
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken) * 1000
 
 
 def bento(folder: Path, name: str, bundle: Path, log: bool) -> tuple[list[str], dict[str, str], Path]:
