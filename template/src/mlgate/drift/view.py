@@ -99,7 +99,7 @@ def _same(window: Window, finding: Finding) -> Finding | None:
 def _shape(column: Column, reference: Ints, current: Ints) -> Shape:
     cells = column.cells
     labels = [*cells.labels(), "never seen" if cells.kind == "category" else "not readable", "missing"]
-    p, q = reference / max(reference.sum(), 1), current / max(current.sum(), 1)
+    p, q = (counts / max(int(counts.sum()), 1) for counts in (reference, current))
     if cells.kind == "category":
         order = [int(i) for i in np.argsort(-np.maximum(p, q)[:-2], kind="stable")]
         groups = [[i] for i in order[: BARS - 3]]
