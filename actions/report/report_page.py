@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from actionlib.markdown import escape, table
-from actionlib.verdicts import MARK, Check, Verdict, worst
+from actionlib.verdicts import MARK, Check, Verdict, shown, worst
 
 WORDS = {
     "pass": "every gate is green",
@@ -118,7 +118,7 @@ def _gates(verdicts: Mapping[str, Verdict]) -> str:
 
 
 def _text(check: Check) -> str:
-    return "" if check.threshold is None else f"{check.threshold:.4g}"
+    return "" if check.threshold is None else shown(check.threshold)
 
 
 def _links(verdicts: Mapping[str, Verdict], links: Mapping[str, str]) -> str:

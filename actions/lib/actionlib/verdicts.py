@@ -32,9 +32,15 @@ class Check:
     @property
     def number(self) -> str:
         """`0.595 [0.546, 0.649] average_precision`, as far as it is known."""
-        words = "" if self.observed is None else f"{self.observed:.4g}"
-        words += f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]" if self.interval else ""
+        words = "" if self.observed is None else shown(self.observed)
+        words += f" [{shown(self.interval[0])}, {shown(self.interval[1])}]" if self.interval else ""
         return f"{words} {self.unit}".strip()
+
+
+def shown(number: float) -> str:
+    """A number as people write it: `221,715`, `0.5951`."""
+    large = 1e4 <= abs(number) < 1e15
+    return f"{number:,.0f}" if large or (abs(number) < 1e4 and number == int(number)) else f"{number:.4g}"
 
 
 @dataclass(frozen=True)

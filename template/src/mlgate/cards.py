@@ -21,11 +21,7 @@ def markdown(report: Report) -> str:
 
 
 def _row(check: Check) -> str:
-    observed = "" if check.observed is None else f"{check.observed:.4g}"
-    if check.interval:
-        observed += f" [{check.interval[0]:.4g}, {check.interval[1]:.4g}]"
-    threshold = "" if check.threshold is None else f"{check.threshold:.4g}"
-    cells = (check.id, f"{_MARK[check.status]} {check.status}", f"{observed} {check.unit}".strip(), threshold)
+    cells = (check.id, f"{_MARK[check.status]} {check.status}", check.found, check.allowed)
     return "| " + " | ".join([*map(escape, cells), escape(check.evidence[:_CELL])]) + " |"
 
 

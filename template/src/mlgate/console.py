@@ -85,9 +85,5 @@ def show(report: Report) -> None:
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    observed = "" if check.observed is None else f"{check.observed:.4g}"
-    if check.interval:
-        observed += f" [{check.interval[0]:.4g}, {check.interval[1]:.4g}]"
-    threshold = "" if check.threshold is None else f"{check.threshold:.4g}"
     verdict = f"[{_STYLE[check.status]}]{check.status}[/]"
-    return escape(check.id), verdict, escape(f"{observed} {check.unit}".strip()), threshold, escape(check.evidence)
+    return escape(check.id), verdict, escape(check.found), check.allowed, escape(check.evidence)

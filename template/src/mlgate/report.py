@@ -31,6 +31,24 @@ class Check(BaseModel):
     evidence: str = ""
     mend: str = ""
 
+    @property
+    def found(self) -> str:
+        """`0.595 [0.546, 0.649] average_precision`, as far as it is known."""
+        words = "" if self.observed is None else shown(self.observed)
+        words += f" [{shown(self.interval[0])}, {shown(self.interval[1])}]" if self.interval else ""
+        return f"{words} {self.unit}".strip()
+
+    @property
+    def allowed(self) -> str:
+        """The threshold in words; empty where there is none."""
+        return "" if self.threshold is None else shown(self.threshold)
+
+
+def shown(number: float) -> str:
+    """A number as people write it: `221,715`, `0.5951`."""
+    large = 1e4 <= abs(number) < 1e15
+    return f"{number:,.0f}" if large or (abs(number) < 1e4 and number == int(number)) else f"{number:.4g}"
+
 
 class Subject(BaseModel):
     """What the verdict is about; empty where it does not exist yet."""
@@ -79,4 +97,4 @@ class Report(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
 
-__all__ = ["GATE_FAILED", "INFRASTRUCTURE", "PASS", "Check", "Report", "Status", "Subject"]
+__all__ = ["GATE_FAILED", "INFRASTRUCTURE", "PASS", "Check", "Report", "Status", "Subject", "shown"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlgate.cards import markdown
+from mlgate.cards import escape, markdown
 from mlgate.errors import InfraError
 from mlgate.files import digest_tree, write_atomic, write_json
 from mlgate.report import Check, Report
@@ -32,6 +32,26 @@ def report(*statuses):
 def test_the_worst_check_decides_and_an_error_never_passes(statuses, status, code):
     closed = report(*statuses).close()
     assert (closed.status, closed.exit_code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("observed", "interval", "threshold", "words"),
+    [
+        (221_715, None, 5000, ("221,715 rows", "5,000")),
+        (48_213.7, (48_000.2, 48_500.9), None, ("48,214 [48,000, 48,501] rows", "")),
+        (0.59512, (0.5461, 0.649), 0.4, ("0.5951 [0.5461, 0.649] rows", "0.4")),
+        (0.0, None, -0.04, ("0 rows", "-0.04")),
+        (float("nan"), None, float("inf"), ("nan rows", "inf")),
+        (3e20, None, None, ("3e+20 rows", "")),
+        (None, None, None, ("rows", "")),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(observed, interval, threshold, words):
+    check = Check(
+        id="rows", title="t", status="pass", observed=observed, interval=interval, threshold=threshold, unit="rows"
+    )
+    assert (check.found, check.allowed) == words
+    assert f"| {escape(check.found)} | {check.allowed} |" in markdown(Report(verb="validate", checks=[check]))
 
 
 def test_a_report_survives_its_file(tmp_path):
