@@ -17,7 +17,7 @@ import yaml
 from adopt_tables import commit, loans, sales, state
 
 from mlgate import params as parameters
-from mlgate.adopt import trial, write
+from mlgate.adopt import sniff, trial, write
 from mlgate.adopt.columns import Findings, Wishes
 from mlgate.project import Project
 from mlgate.report import Report
@@ -158,6 +158,40 @@ def test_every_layout_gives_the_same_rows(name: str, content: Callable[[pd.DataF
     plain = understood(frame, tmp_path, "repaid?", id="loan id")
     assert [(c.kind, c.part, c.role) for c in found.columns] == [(c.kind, c.part, c.role) for c in plain.columns]
     pd.testing.assert_frame_equal(found.rows.set_axis(plain.rows.columns, axis=1), plain.rows)
+
+
+def few_words(heading: str, encoding: str) -> bytes:
+    """A table of numbers whose only words beyond ASCII stand in its header, as exports have them."""
+    cells = heading.count(";") + 1
+    lines = [f"id;{heading};y", *(f"{n};{f'0,{n * 7919 % 1000};' * cells}{n % 2}" for n in range(500))]
+    return "\n".join(lines).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("heading", "encoding"),
+    [
+        *((word, "cp1252") for word in ("Nachfrage (Süd)", "Größe (€)", "Übung", "año", "coût total", "°C", "Ålder")),
+        ("Возраст;Цена продажи;Город;Москва;Пермь", "cp1251"),
+        ("東京都;大阪府;北海道;年齢;売上高", "shift_jis"),
+        ("Αθήνα;ηλικία;τιμή;πόλη;πελάτης", "cp1253"),
+    ],
+)
+def test_a_table_of_numbers_keeps_the_letters_of_its_few_words(heading: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(few_words(heading, encoding))
+    found = sniff.layout(path)
+    assert path.read_bytes().decode(found.encoding).splitlines()[0] == f"id;{heading};y"
+
+
+def test_an_encoding_that_was_assumed_is_said_and_one_that_is_given_is_used(adopt: Adopt, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(few_words("příjem", "cp1250"))  # reads as Western too, with another letter
+    code, said = adopt(path, "--target", "y")
+    assert (code, "read as cp1252" in said, "give --encoding" in said) == (0, True, True), said
+    commit(Path.cwd())
+    code, said = adopt(path, "--target", "y", "--encoding", "windows-1250")
+    assert (code, "'příjem'" in said) == (0, True), said
+    assert "příjem" in Path("src/model/data.py").read_text("utf-8")
 
 
 def test_scikit_learns_own_files_are_refused_with_what_to_do(adopt: Adopt) -> None:

@@ -54,6 +54,7 @@ class Wishes:
     positive: str | None = None
     drop: tuple[str, ...] = ()
     until: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)

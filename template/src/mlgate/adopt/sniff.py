@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from mlgate.adopt.encoding import guess
 from mlgate.adopt.layout import Layout
 from mlgate.errors import DataError
 from mlgate.params import QualitySection
@@ -31,8 +32,8 @@ def open_bytes(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def layout(path: Path) -> Layout:
-    """Encoding and delimiter of a CSV file; the decimal mark is judged later, by what the columns hold.
+def layout(path: Path, encoding: str = "") -> Layout:
+    """Encoding, unless given, and delimiter of a CSV file; the decimal mark is judged later, by what the columns hold.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def layout(path: Path) -> Layout:
         raise DataError(f"{path} is not a whole gzip file: {error}", "pack it again") from error
     if not sample.strip():
         raise DataError(f"{path} is empty", "give a file with a header line and rows")
-    encoding = _encoding(path, sample)
+    encoding = encoding or _encoding(path, sample)
     text = sample.decode(encoding, errors="ignore")
     if len(sample) == SAMPLE and "\n" not in text.replace("\r", "\n"):
         raise DataError(f"the first line of {path} is longer than {SAMPLE:,} bytes", "a table has one row a line")
@@ -122,25 +123,6 @@ def _encoding(path: Path, sample: bytes) -> str:
         return "utf-8"
     except UnicodeDecodeError:
         return guess(path, sample)
-
-
-def guess(path: Path, sample: bytes) -> str:
-    """The encoding of text that isn't UTF-8, as charset-normalizer judges it; DataError where nothing fits."""
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(sample[: 1 << 16], threshold=0.2, explain=False).best()
-    found = best.encoding if best else ""
-    western = {"cp1250", "cp1252", "latin_1", "iso8859_1", "iso8859_15", "cp1257", "cp1254"}
-    if found in western or not found:
-        found = "cp1252"
-    try:
-        words = sample.decode(found)
-    except (UnicodeDecodeError, LookupError):
-        words = "\x80"
-    odd = sum(1 for letter in words if letter < "\t" or "\x0e" <= letter < " " or "\x7f" <= letter <= "\x9f")
-    if odd:
-        raise DataError(f"{path} is not UTF-8, and no other encoding fits", "save it as UTF-8")
-    return found
 
 
 def _delimiter(path: Path, text: str, whole: bool) -> str:

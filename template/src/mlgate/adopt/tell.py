@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlgate.adopt import encoding
 from mlgate.adopt.choose import Gates
 from mlgate.adopt.columns import Findings
 from mlgate.report import Check, Report
@@ -12,6 +13,7 @@ def notes(found: Findings, gates: Gates) -> list[str]:
     target = found.target.name
     said = [
         f"{found.task}: {target} from {len(found.columns)} columns of {len(found.rows):,} labelled rows",
+        *encoding.said(found.layout.encoding),
         *found.notes,
     ]
     watched = [column.name for column in found.by_part("constant")]

@@ -7,8 +7,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlgate.adopt.encoding import guess
 from mlgate.adopt.layout import MAX_BYTES, MISSING, Layout, too_large
-from mlgate.adopt.sniff import guess, open_bytes
+from mlgate.adopt.sniff import open_bytes
 from mlgate.errors import DataError
 from mlgate.params import QualitySection
 
@@ -54,6 +55,7 @@ def _scan(path: Path, encoding: str) -> str:
     """Refuse what is too large or isn't text; gives the encoding that holds for every byte."""
     most = QualitySection().max_rows
     size = lines = 0
+    ascii_only = True
     plain = encoding.startswith("utf-8")
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -72,9 +74,12 @@ def _scan(path: Path, encoding: str) -> str:
                     )
                 if plain:
                     decoder.decode(block)
+                    ascii_only &= block.isascii()
             if plain:
                 decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
+        if not (ascii_only and error.object[: error.start].isascii()):
+            raise DataError(f"{path} is UTF-8 at first, and then is not", "save it as UTF-8 from one source") from error
         return guess(path, error.object[max(0, error.start - 1000) :])
     except EOFError as error:
         raise DataError(f"{path} is a torn gzip file", "pack it again") from error

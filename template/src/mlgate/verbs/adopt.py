@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--positive", metavar="VALUE", help="Of two classes the one to be found; else 1, true, yes or the rarer.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave a column out; may be given more than once.")
 @click.option("--until", metavar="DATE", help="Only rows before it, by --time; later ones can be replayed as traffic.")
+@click.option("--encoding", metavar="NAME", help="Of a CSV file that isn't UTF-8, such as cp1250; else found.")
 @click.option("--force", is_flag=True, help="Rewrite files that have changes which are not committed.")
 def command(file: str, key: str | None, force: bool, drop: tuple[str, ...], **said: str | None) -> int:
     """Make any table the project: FILE is CSV, TSV (also .gz), Parquet or a URL of one.
@@ -80,7 +81,7 @@ def run(project: Project, file: str, wishes: Wishes, *, force: bool = False) -> 
 
 
 def _understood(file: str, wishes: Wishes) -> Findings:
-    from mlgate.adopt import leaks, sniff, source
+    from mlgate.adopt import encoding, leaks, sniff, source
     from mlgate.adopt.infer import infer
     from mlgate.adopt.layout import Layout
     from mlgate.verbs.ingest import parse_until
@@ -90,7 +91,8 @@ def _understood(file: str, wishes: Wishes) -> Findings:
         raise ConfigError("--until without --time", "name the column that says when a row happened")
     with source.local(file) as path:
         source.require_file(path)
-        layout = Layout() if sniff.is_parquet(path) else sniff.layout(path)
+        name = encoding.named(wishes.encoding) if wishes.encoding else ""
+        layout = Layout() if sniff.is_parquet(path) else sniff.layout(path, name)
         found = infer(source.table(path, layout), file, layout, wishes, until)
     found = found.without(leaks.leaks(found))
     if not any(column.part not in ("", "constant") for column in found.columns):
