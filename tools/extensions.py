@@ -38,9 +38,9 @@ DEFINITIONS = {
     ),
     "github.com/fluxcd/kustomize-controller": ("kustomize.toolkit.fluxcd.io_kustomizations",),
     "github.com/fluxcd/source-controller": ("source.toolkit.fluxcd.io_gitrepositories",),
-    "github.com/kyverno/kyverno": ("kyverno.io_clusterpolicies",),
+    "github.com/kyverno/kyverno": ("policies.kyverno.io_imagevalidatingpolicies",),
 }
-FOLDERS = ("config/crd/bases", "config/crds/kyverno", "manifests/crds")
+FOLDERS = ("config/crd/bases", "config/crds/policies.kyverno.io", "manifests/crds")
 
 
 def version(module: str) -> str:

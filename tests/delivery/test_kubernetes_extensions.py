@@ -23,7 +23,7 @@ BROKEN = {
     "ApplicationSet": (("spec", "template", "spec", "syncPolicy", "automated", "selfheal"), True),
     "GitRepository": (("spec", "url"), "git@github.com:someone/toy.git"),
     "Kustomization": (("spec", "interval"), "soon"),
-    "ClusterPolicy": (("spec", "rules", 0, "verifyImages", 0, "verifyDigests"), True),
+    "ImageValidatingPolicy": (("spec", "attestors", 0, "cosign", "keys"), []),
     "Rollout": (("spec", "replicas"), "two"),
     "AnalysisTemplate": (("spec", "metrics", 0, "failurelimit"), 1),
 }
