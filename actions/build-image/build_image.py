@@ -15,7 +15,8 @@ from actionlib.registry import image_settings, logged_in, repository_of
 from actionlib.workflow import annotate, output
 
 CONTAINER = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
-UNSET = {"release": "", "container": "", "container-name": "", "container-digest": "", "container-registry": ""}
+OUTPUTS = ("release", "container", "container-name", "container-digest", "container-registry", "verify")
+UNSET = dict.fromkeys(OUTPUTS, "")
 NONE = "no image: image.base is empty in params.yaml"
 MEND = "set it to NAME@sha256:…, a base image by digest (docs/images.md); until then the release goes on as a Bento"
 REPORT = Path("reports") / "package.json"
@@ -25,15 +26,15 @@ def main() -> int:
     output(UNSET)
     push = os.environ.get("PUSH") == "true"
     token = os.environ.pop("REGISTRY_TOKEN", "")
-    base, configured = image_settings()
-    repository, based = repository_of(os.environ, configured), bool(base)
+    settings = image_settings()
+    repository, based = repository_of(os.environ, settings.repository), bool(settings.base)
     os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
     flags = ["--image", "--try", *(["--push"] if push else [])] if based else ["--smoke"]
     with logged_in(repository.partition("/")[0] if push and based else "", token):
         code = run_verb.main(["mlgate", "package", *flags])
     if not based:
         skipped()
-    output(built() if code == 0 else UNSET)
+    output(built() | {"verify": settings.verify} if code == 0 else UNSET)
     return code
 
 

@@ -24,7 +24,7 @@ def main() -> int:
         raise ActionError(f"there is no environment {environment[:40]!r}", f"one of {', '.join(ENVIRONMENTS)}")
     branch, here = f"env/{environment}", Path.cwd()
     before = remote_head(here, branch)
-    repository = repository_of(os.environ, image_settings()[1])
+    repository = repository_of(os.environ, image_settings().repository)
     os.environ["MLGATE_IMAGE_REPOSITORY"] = repository  # images of any other repository are refused
     with logged_in(repository.partition("/")[0], os.environ.get("GH_TOKEN", "")):
         code = run_verb.main(["mlgate", *words(verb, environment)])

@@ -193,6 +193,7 @@ def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
         says: str = "",
         image_base: str = "",
         image_repository: str = "",
+        verify: str = "none",
     ) -> dict[str, str]:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
@@ -201,7 +202,7 @@ def uv(tmp_path: Path) -> Callable[..., dict[str, str]]:
         copy = f'mkdir -p reports && cp "{folder}/report.json" reports/{verb}.json'
         write = f'if [ "$4" = "{verb}" ]; then {copy}; fi' if report is not None else ":"
         base = f'[ "$3" = python ] && {{ cat "{folder}/base"; exit 0; }}'
-        (folder / "base").write_text(json.dumps([image_base, image_repository]), encoding="utf-8")
+        (folder / "base").write_text(json.dumps([image_base, image_repository, verify]), encoding="utf-8")
         note = f'printf "%s\\n" "$@" > "{folder}/called"\necho "$@" >> "{folder}/calls"'
         note += f'\nenv > "{folder}/environ"\ncat "{folder}/says"'
         script = f"#!/bin/sh\n{base}\n{note}\n{write}\nexit {code}\n"

@@ -164,7 +164,7 @@ def test_a_deployment_calls_its_verb_and_says_whether_the_branch_moved(step, uv,
 def test_the_commit_that_a_deployment_pushed_is_told(step, uv, clone, tmp_path) -> None:
     path = uv("deploy")
     script = tmp_path / "bin" / "uv"
-    settings = '[ "$3" = python ] && { echo "[\\"\\", \\"\\"]"; exit 0; }'
+    settings = '[ "$3" = python ] && { echo "[\\"\\", \\"\\", \\"none\\"]"; exit 0; }'
     script.write_text(
         f"#!/bin/sh\n{settings}\ngit -C {clone.folder} push -q origin HEAD:env/staging\n", encoding="utf-8"
     )

@@ -22,6 +22,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     found = Settings(tmp_path / "socket")
     yield found
     found.close()
+    assert found.violations == [], "GitHub would refuse this, or never answer so"
 
 
 @pytest.fixture
@@ -97,6 +98,24 @@ def test_what_someone_loosened_at_github_is_found_and_set_back(doctor, settings:
     code, said, _ = doctor("--apply", "--reviewer", "xx")
     assert code == 0, said
     assert len(settings.rulesets) == 2
+
+
+def test_where_a_key_signs_its_environment_is_made_and_its_secrets_are_asked_for(
+    doctor, settings: Settings, project: Path
+) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("\n  verify: none", "\n  verify: key", 1))
+    code, _, checks = doctor("--apply", "--reviewer", "xx")
+    assert code == 1
+    assert settings.policies["signing"] == ["main"]
+    assert settings.environments["signing"]["people"] == []
+    found = checks.pop("github/signing-key")
+    assert found["evidence"] == "the environment signing lacks COSIGN_PRIVATE_KEY, COSIGN_PASSWORD"
+    assert "gh secret set COSIGN_PRIVATE_KEY --env signing" in found["mend"]
+    assert {check["status"] for check in checks.values()} == {"pass"}
+    settings.secrets = {"COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"}
+    code, said, _ = doctor("--reviewer", "xx")
+    assert code == 0, said
 
 
 def test_case_21_a_login_without_rights_is_told_and_one_with_too_many_as_well(doctor, settings: Settings) -> None:

@@ -188,12 +188,14 @@ def a_fork_s_code_holds_no_write_token(folder: Folder) -> Iterator[str]:
 
 
 @rule
-def no_secret_but_the_job_s_token(folder: Folder) -> Iterator[str]:
-    """The default path needs no secret other than the token that GitHub gives each job."""
-    for place, text in folder.texts.items():
-        for name in re.findall(r"secrets\.(\w+)", text):
-            if name != "GITHUB_TOKEN":
-                yield f"{place}: secrets.{name}"
+def a_secret_is_held_by_an_environment(folder: Folder) -> Iterator[str]:
+    """The default path needs no secret but the job's token; another belongs to an environment, which its job names."""
+    for name, workflow in folder.workflows.items():
+        rest = {key: value for key, value in workflow.items() if key != "jobs"}
+        for place, content in {"": rest, **workflow["jobs"]}.items():
+            for secret in re.findall(r"secrets\.(\w+)", str(content)):
+                if secret != "GITHUB_TOKEN" and "environment" not in content:
+                    yield f"{name} {place}: secrets.{secret}"
 
 
 @rule

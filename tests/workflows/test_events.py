@@ -17,7 +17,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "workflow_events.mjs"
 REPO = {"full_name": "ada/card-fraud", "default_branch": "main"}
 GATES = {"performance": {"gates": "true"}}
 PLAIN = {"performance": {"gates": "false"}}
-IMAGE = {"build": {"container": "ghcr.io/ada/card-fraud@sha256:0"}}
+IMAGE = {"build": {"container": "ghcr.io/ada/card-fraud@sha256:0", "verify": "none"}}
+KEYED = {"build": IMAGE["build"] | {"verify": "key"}}
 
 
 def event(name: str, branch: str = "main", actor: str = "ada", fork: bool = False, outputs: dict | None = None,
@@ -37,6 +38,7 @@ EVENTS = {
     "pull request closed": event("pull_request", action="closed", outputs=PLAIN),
     "push to main": event("push", outputs={"build": {"container": ""}}),
     "push to main, image pushed": event("push", outputs=IMAGE),
+    "push to main, image pushed, deploy.verify: key": event("push", outputs=KEYED),
     "push to env/staging": event("push", branch="env/staging"),
     "push to mlgate/retrain": event("push", branch="mlgate/retrain"),
     "schedule": event("schedule"),
@@ -52,6 +54,9 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
     "pull request closed": {},
     "push to main": {"deliver.yml": ["gates", "build", "staging", "all-green"]},
     "push to main, image pushed": {"deliver.yml": ["gates", "build", "attest", "staging", "all-green"]},
+    "push to main, image pushed, deploy.verify: key": {
+        "deliver.yml": ["gates", "build", "attest", "sign", "staging", "all-green"]
+    },
     "push to env/staging": {},
     "push to mlgate/retrain": {},
     "schedule": {
@@ -117,10 +122,11 @@ def test_a_pull_request_may_write_one_comment_and_a_stranger_s_not_even_that(bak
             assert granted == WRITES[workflow], name
 
 
-def test_what_moves_an_environment_stands_behind_that_environment_s_reviewers(baked) -> None:
+def test_what_signs_or_moves_an_environment_stands_behind_that_environment_s_rules(baked) -> None:
     folder = rules.Folder(baked, baked / ".github" / "actions" / "pins.toml")
     named = {(name, job): about["environment"] for name, job, about in folder.jobs() if "environment" in about}
     assert named == {
+        ("deliver.yml", "sign"): "signing",
         ("deliver.yml", "staging"): "staging",
         ("promote.yml", "production"): "production",
         ("rollback.yml", "rollback"): "${{ inputs.environment }}",

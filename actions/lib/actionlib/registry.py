@@ -11,19 +11,28 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from actionlib.problems import ActionError
 
 ASK = """\
 import json
 from mlgate.project import Project
-image = Project.find().params.image
-print(json.dumps([image.base, image.repository]))
+params = Project.find().params
+print(json.dumps([params.image.base, params.image.repository, params.deploy.verify]))
 """
 
 
-def image_settings() -> tuple[str, str]:
-    """`image.base` and `image.repository` as mlgate reads them; empty where that fails, as the verb will say why."""
+class ImageSettings(NamedTuple):
+    """What params.yaml says of images: the base, where they are kept, and whose signature a deployment asks for."""
+
+    base: str = ""
+    repository: str = ""
+    verify: str = ""
+
+
+def image_settings() -> ImageSettings:
+    """What mlgate reads in params.yaml; all empty where that fails, as the verb will say why."""
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     try:
         done = subprocess.run(
@@ -31,8 +40,7 @@ def image_settings() -> tuple[str, str]:
         )
     except FileNotFoundError as error:
         raise ActionError("uv is not on the PATH", "use the action `setup` before this one") from error
-    base, repository = json.loads(done.stdout) if done.returncode == 0 else ("", "")
-    return base, repository
+    return ImageSettings(*json.loads(done.stdout)) if done.returncode == 0 else ImageSettings()
 
 
 def repository_of(environ: Mapping[str, str], configured: str) -> str:

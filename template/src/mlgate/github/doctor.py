@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlgate.errors import MlgateError
 from mlgate.github.api import Api
 from mlgate.github.settings import Setting, settings
+from mlgate.github.signing import signing
 from mlgate.project import Project
 from mlgate.report import Check
 
@@ -36,7 +37,7 @@ def examine(
     if token.status == "fail" and not may:
         return checks, changed
     people = reviewers or (str((api.get("user") or {}).get("login", "")),)
-    for setting in settings(project.root, tuple(filter(None, people))):
+    for setting in [*settings(project.root, tuple(filter(None, people))), *signing(project)]:
         check, said = _examine(api, setting, apply and may)
         checks.append(check)
         changed += said
@@ -47,14 +48,15 @@ def _examine(api: Api, setting: Setting, apply: bool) -> tuple[Check, list[str]]
     check = Check(id=f"github/{setting.id}", title=setting.title, status="pass")
     try:
         missing = setting.missing(api)
-        said = [setting.apply(api)] if missing and apply else []
+        said = [setting.apply(api)] if missing and apply and not setting.by_hand else []
         missing = setting.missing(api) if said else missing
     except MlgateError as error:
         check.status, check.evidence, check.mend = "error", str(error), error.mend
         return check, []
     check.status, check.evidence = ("fail", missing) if missing else ("pass", said[0] if said else "as it should be")
     if missing:
-        check.mend = "`mlgate doctor --github --apply` sets it" if not apply else "GitHub did not take it over"
+        mend = "GitHub did not take it over" if apply else "`mlgate doctor --github --apply` sets it"
+        check.mend = setting.by_hand or mend
     return check, said
 
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mlgate.errors import ConfigError
 from mlgate.github.api import Api, RefusedError
@@ -23,8 +23,9 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Setting(ABC):
-    """One thing to be set; `title` is what a person reads."""
+    """One thing to be set; `title` is what a person reads, `by_hand` the mend of what only a person can set."""
 
+    by_hand: ClassVar[str] = ""
     id: str
     title: str
 
