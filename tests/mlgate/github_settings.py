@@ -5,22 +5,39 @@ from __future__ import annotations
 import json
 import re
 import socketserver
+import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-REPOSITORY = "/repos/acme/card-fraud"
+sys.path.append(str(Path(__file__).resolve().parents[1] / "workflows"))
+
+from forge.description import Description
+
+REPO = "/repos/{owner}/{repo}"
+NAMED = {"owner": "acme", "repo": "card-fraud"}
+NOT_FOUND = 404, {"message": "Not Found"}
+Work = Callable[["Settings", Any, dict[str, str]], tuple[int, Any]]
+ROUTES: dict[tuple[str, str], Work] = {}
 
 
 class Settings:
-    """What one repository is set to. `refuse` maps (method, part of a path) to (status, message), `times` it holds."""
+    """What one repository is set to. `refuse` maps (method, part of a path) to (status, message), `times` it holds.
+
+    What GitHub's OpenAPI document does not allow, asked or answered, is kept in `violations`.
+    """
 
     def __init__(self, socket: Path) -> None:
+        self.description = Description({path for _, path in ROUTES})
+        self.violations: list[str] = []
         self.admin, self.scopes = True, "repo, workflow"
         self.rulesets: list[dict[str, Any]] = []
         self.environments: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, list[str]] = {}
+        self.secrets: set[str] = set()
         self.workflow = {"default_workflow_permissions": "write", "can_approve_pull_request_reviews": False}
         self.labels: dict[str, dict[str, Any]] = {}
         self.pages: dict[str, Any] | None = None
@@ -43,106 +60,177 @@ class Settings:
     def writes(self) -> list[tuple[str, str]]:
         return [(method, path) for method, path, _ in self.asked if method != "GET"]
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        self.asked.append((method, path, body))
+    def answer(self, method: str, target: str, content: bytes, kind: str) -> tuple[int, Any]:
+        body = json.loads(content or b"null")
+        self.asked.append((method, target, body))
         for (verb, part), (status, message) in self.refuse.items():
-            if verb == method and part in path and self.times > 0:
+            if verb == method and part in target and self.times > 0:
                 self.times -= 1
                 return status, {"message": message}
-        if path == "/user":
-            return 200, {"login": "ada", "id": 7}
-        if found := re.fullmatch(r"/users/(\w+)", path):
-            return 200, {"login": found[1], "id": len(found[1]), "type": "User"}
-        rest = path.partition("?")[0].removeprefix(REPOSITORY)
-        for pattern, work in ROUTES.items():
-            if found := re.fullmatch(pattern, f"{method} {rest}"):
-                return work(self, body, *found.groups())
-        return 404, {"message": "Not Found"}
+        for (verb, template), work in ROUTES.items():
+            found = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), urlsplit(target).path)
+            if verb == method and found and (REPO not in template or NAMED.items() <= found.groupdict().items()):
+                if problem := self.description.request_problem(method, target, content, kind):
+                    self.violations.append(f"{method} {target}: {problem}")
+                    return 422, {"message": problem}
+                return self._checked(method, target, *work(self, body, found.groupdict()))
+        self.violations.append(f"{method} {target}: nothing is served there")
+        return NOT_FOUND
+
+    def _checked(self, method: str, target: str, status: int, content: Any) -> tuple[int, Any]:
+        body = b"" if content is None else json.dumps(content).encode()
+        if status < 400 and (problem := self.description.answer_problem(method, target, status, body)):
+            self.violations.append(f"answer to {method} {target}: {problem}")
+        return status, content
+
+    def person(self, login: str, number: int) -> dict[str, Any]:
+        found: dict[str, Any] = self.description.example("public-user-default-response")
+        return found | {"login": login, "id": number, "type": "User", "user_view_type": "public"}
+
+    def environment(self, name: str) -> dict[str, Any]:
+        kept, whole = self.environments[name], self.description.example("environment")
+        asked = next(rule for rule in whole["protection_rules"] if rule["type"] == "required_reviewers")
+        known = next(entry["reviewer"] for entry in asked["reviewers"] if entry["type"] == "User")
+        people = [{"login": "x" * one["id"], "id": one["id"]} for one in kept["people"]]
+        asked["reviewers"] = [{"type": "User", "reviewer": known | one} for one in people]
+        rules = [asked] if people else []
+        return whole | {"name": name, "deployment_branch_policy": kept["policy"], "protection_rules": rules}
 
 
-def _repository(s: Settings, _: Any) -> tuple[int, Any]:
-    return 200, {"full_name": "acme/card-fraud", "permissions": {"admin": s.admin, "pull": True}}
+def route(method: str, path: str) -> Callable[[Work], Work]:
+    def keep(work: Work) -> Work:
+        ROUTES[method, path] = work
+        return work
+
+    return keep
 
 
-def _list_rulesets(s: Settings, _: Any) -> tuple[int, Any]:
-    return 200, [{"id": i, "name": rule["name"]} for i, rule in enumerate(s.rulesets)]
+@route("GET", "/user")
+def _user(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    return 200, s.person("ada", 7)
 
 
-def _get_ruleset(s: Settings, _: Any, number: str) -> tuple[int, Any]:
-    return 200, {"id": int(number), "source_type": "Repository", **s.rulesets[int(number)]}
+@route("GET", "/users/{username}")
+def _someone(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    return 200, s.person(names["username"], len(names["username"]))
 
 
-def _add_ruleset(s: Settings, body: Any) -> tuple[int, Any]:
+@route("GET", REPO)
+def _repository(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    example = s.description.example("full-repository-default-response")
+    found = {key: value for key, value in example.items() if key not in ("parent", "source", "template_repository")}
+    rights = {"admin": s.admin, "push": s.admin, "pull": True}
+    return 200, found | {"name": "card-fraud", "full_name": "acme/card-fraud", "permissions": rights, "language": None}
+
+
+def _ruleset(s: Settings, number: int) -> dict[str, Any]:
+    whole = s.description.example("repository-ruleset")
+    return {**whole, "source_type": "Repository", "source": "acme/card-fraud", **s.rulesets[number], "id": number}
+
+
+@route("GET", REPO + "/rulesets")
+def _list_rulesets(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    details = ("rules", "conditions", "bypass_actors")
+    listed = [_ruleset(s, number) for number in range(len(s.rulesets))]
+    return 200, [{key: value for key, value in one.items() if key not in details} for one in listed]
+
+
+@route("GET", REPO + "/rulesets/{ruleset_id}")
+def _get_ruleset(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    return 200, _ruleset(s, int(names["ruleset_id"]))
+
+
+@route("POST", REPO + "/rulesets")
+def _add_ruleset(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
     s.rulesets.append(body)
-    return 201, {"id": len(s.rulesets) - 1, **body}
+    return 201, _ruleset(s, len(s.rulesets) - 1)
 
 
-def _put_ruleset(s: Settings, body: Any, number: str) -> tuple[int, Any]:
-    s.rulesets[int(number)] = body
-    return 200, {"id": int(number), **body}
+@route("PUT", REPO + "/rulesets/{ruleset_id}")
+def _put_ruleset(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
+    s.rulesets[int(names["ruleset_id"])] = body
+    return 200, _ruleset(s, int(names["ruleset_id"]))
 
 
-def _environment(s: Settings, _: Any, name: str) -> tuple[int, Any]:
-    found = s.environments.get(name)
-    if found is None:
-        return 404, {"message": "Not Found"}
-    people = [{"type": "User", "reviewer": {"login": f"{'x' * one['id']}", "id": one["id"]}} for one in found["people"]]
-    rules = [{"id": 1, "type": "required_reviewers", "reviewers": people}] if people else []
-    return 200, {"name": name, "deployment_branch_policy": found["policy"], "protection_rules": rules}
+ENVIRONMENT = REPO + "/environments/{environment_name}"
 
 
-def _put_environment(s: Settings, body: Any, name: str) -> tuple[int, Any]:
+@route("GET", ENVIRONMENT)
+def _get_environment(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    name = names["environment_name"]
+    return (200, s.environment(name)) if name in s.environments else NOT_FOUND
+
+
+@route("PUT", ENVIRONMENT)
+def _put_environment(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
+    name = names["environment_name"]
     s.environments[name] = {"policy": body["deployment_branch_policy"], "people": body.get("reviewers", [])}
-    return 200, {"name": name}
+    return 200, s.environment(name)
 
 
-def _policies(s: Settings, _: Any, name: str) -> tuple[int, Any]:
-    if name not in s.environments:
-        return 404, {"message": "Not Found"}
-    return 200, {"branch_policies": [{"name": branch} for branch in s.policies.get(name, [])]}
+def _policy(s: Settings, branch: str) -> dict[str, Any]:
+    return {**s.description.example("deployment-branch-policy-single-branch"), "name": branch}
 
 
-def _add_policy(s: Settings, body: Any, name: str) -> tuple[int, Any]:
-    s.policies.setdefault(name, []).append(body["name"])
-    return 200, {"name": body["name"]}
+@route("GET", ENVIRONMENT + "/deployment-branch-policies")
+def _policies(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    if names["environment_name"] not in s.environments:
+        return NOT_FOUND
+    found = [_policy(s, branch) for branch in s.policies.get(names["environment_name"], [])]
+    return 200, {"total_count": len(found), "branch_policies": found}
 
 
-def _put_workflow(s: Settings, body: Any) -> tuple[int, Any]:
+@route("POST", ENVIRONMENT + "/deployment-branch-policies")
+def _add_policy(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
+    s.policies.setdefault(names["environment_name"], []).append(body["name"])
+    return 200, _policy(s, body["name"])
+
+
+@route("GET", ENVIRONMENT + "/secrets/{secret_name}")
+def _secret(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    if names["environment_name"] not in s.environments or names["secret_name"] not in s.secrets:
+        return NOT_FOUND
+    return 200, {**s.description.example("actions-secret"), "name": names["secret_name"]}
+
+
+@route("GET", REPO + "/actions/permissions/workflow")
+def _workflow(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    return 200, s.workflow
+
+
+@route("PUT", REPO + "/actions/permissions/workflow")
+def _put_workflow(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
     s.workflow = body
     return 204, None
 
 
-def _label(s: Settings, _: Any, name: str) -> tuple[int, Any]:
-    return (200, s.labels[name]) if name in s.labels else (404, {"message": "Not Found"})
+@route("GET", REPO + "/labels/{name}")
+def _label(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    found = s.labels.get(names["name"])
+    return (200, {**s.description.example("label"), **found}) if found else NOT_FOUND
 
 
-def _add_label(s: Settings, body: Any) -> tuple[int, Any]:
+@route("POST", REPO + "/labels")
+def _add_label(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
     s.labels[body["name"]] = body
-    return 201, body
+    return 201, {**s.description.example("label"), **body}
 
 
-def _set_pages(s: Settings, body: Any) -> tuple[int, Any]:
+@route("GET", REPO + "/pages")
+def _pages(s: Settings, _: Any, names: dict[str, str]) -> tuple[int, Any]:
+    return (200, {**s.description.example("page"), **s.pages}) if s.pages else NOT_FOUND
+
+
+@route("POST", REPO + "/pages")
+def _add_pages(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
     s.pages = body
-    return 201, body
+    return 201, {**s.description.example("page"), **body}
 
 
-ROUTES: dict[str, Any] = {
-    "GET ": _repository,
-    "GET /rulesets": _list_rulesets,
-    r"GET /rulesets/(\d+)": _get_ruleset,
-    "POST /rulesets": _add_ruleset,
-    r"PUT /rulesets/(\d+)": _put_ruleset,
-    r"GET /environments/(\w+)": _environment,
-    r"PUT /environments/(\w+)": _put_environment,
-    r"GET /environments/(\w+)/deployment-branch-policies": _policies,
-    r"POST /environments/(\w+)/deployment-branch-policies": _add_policy,
-    "GET /actions/permissions/workflow": lambda s, _: (200, s.workflow),
-    "PUT /actions/permissions/workflow": _put_workflow,
-    r"GET /labels/([\w-]+)": _label,
-    "POST /labels": _add_label,
-    "GET /pages": lambda s, _: (200, s.pages) if s.pages else (404, {"message": "Not Found"}),
-    "(?:POST|PUT) /pages": _set_pages,
-}
+@route("PUT", REPO + "/pages")
+def _put_pages(s: Settings, body: Any, names: dict[str, str]) -> tuple[int, Any]:
+    s.pages = body
+    return 204, None
 
 
 class _Door(BaseHTTPRequestHandler):
@@ -167,8 +255,9 @@ class _Door(BaseHTTPRequestHandler):
         return content
 
     def _serve(self) -> None:
-        body = json.loads(self._body() or "null")
-        status, content = self.settings.answer(self.command, self.path.removeprefix("/api/v3"), body)
+        kind = self.headers.get("content-type", "application/json").partition(";")[0]
+        target = self.path.removeprefix("/api/v3")
+        status, content = self.settings.answer(self.command, target, self._body(), kind)
         text = b"" if content is None else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
