@@ -95,7 +95,7 @@ class Machine:
         } | {
             key: value
             for key, value in os.environ.items()
-            if key.startswith(("UV_INDEX", "UV_DEFAULT_INDEX", "SSL_CERT"))
+            if key.startswith(("UV_INDEX", "UV_DEFAULT_INDEX", "SSL_CERT", "NODE_EXTRA_CA_CERTS"))
         }
 
     def run(
@@ -125,7 +125,7 @@ class Machine:
         command += ["-j", job] if job else []
         for name, folder in replacements(workflows.parents[1]).items():
             command += ["--local-repository", f"{name}={folder}"]
-        for key, value in self.context(forge, event).items():
+        for key, value in self.context(forge, event, workflow).items():
             command += ["--env", f"{key}={value}"]
         with (home / "act.log").open("w") as out:
             process = subprocess.run(
@@ -134,8 +134,10 @@ class Machine:
             )  # fmt: skip
         return read_log(home, process.returncode)
 
-    def context(self, forge: Forge, event: Event) -> dict[str, str]:
+    def context(self, forge: Forge, event: Event, workflow: str) -> dict[str, str]:
+        """What GitHub sets and act does not, or not to this forge."""
         return {
+            "GITHUB_WORKFLOW_REF": f"{forge.owner}/{forge.name}/.github/workflows/{workflow}@{event.ref}",
             "GITHUB_API_URL": forge.api,
             "GITHUB_SERVER_URL": forge.url,
             "GITHUB_REPOSITORY": f"{forge.owner}/{forge.name}",
