@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from forge import releases  # noqa: F401 - its routes
 from forge.description import Description
-from forge.routes import ROUTES
+from forge.routes import ROUTES, Work
 from forge.smart_git import serve_git
 from forge.state import InvalidError, NotFoundError, State
+from forge.upstream import PUBLIC
 
 LEVELS = {"none": 0, "read": 1, "write": 2}
 
@@ -70,7 +72,7 @@ class Forge:
     state: State = field(init=False)
 
     def __post_init__(self) -> None:
-        self.description = Description({path for _, path in ROUTES})
+        self.description = Description({path for _, path in ROUTES | PUBLIC})
         self.state = State(self.description, self.repository, self.owner, self.name)
         self.lock = threading.Lock()
         forge = self
@@ -103,14 +105,16 @@ class Forge:
             if fault.times and fault.method == method and re.search(fault.path, path):
                 fault.times -= 1
                 return fault.status, {"message": fault.message}, fault.headers
-        found = _match(method, path)
+        foreign = "/".join(path.split("/")[2:4]) in self.state.upstream
+        found = _match(PUBLIC if foreign else ROUTES, method, path)
         if found is None:
             self.violations.append(f"{method} {path}: the forge knows no such path")
             return 404, {"message": "Not Found"}, {}
         (permission, level, work), names = found
         if token is None:
             return 401, {"message": "Requires authentication"}, {}
-        if names.get("owner", self.owner) != self.owner or names.get("repo", self.name) != self.name:
+        own = names.get("owner", self.owner) == self.owner and names.get("repo", self.name) == self.name
+        if not own and not foreign:
             return 404, {"message": "Not Found"}, {}
         if not token.may(permission, level):
             return 403, {"message": "Resource not accessible by integration"}, {}
@@ -138,8 +142,10 @@ class Forge:
         return content[(page - 1) * size : page * size], {"Link": f'<{link}>; rel="next"'} if rest else {}
 
 
-def _match(method: str, path: str) -> tuple[Any, dict[str, str]] | None:
-    for (verb, template), found in ROUTES.items():
+def _match(
+    routes: dict[tuple[str, str], tuple[str, str, Work]], method: str, path: str
+) -> tuple[Any, dict[str, str]] | None:
+    for (verb, template), found in routes.items():
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
         if verb == method and (names := re.fullmatch(pattern, path)):
             return found, {key: unquote(value) for key, value in names.groupdict().items()}

@@ -38,6 +38,8 @@ class State:
     statuses: list[tuple[str, Resource]] = field(default_factory=list)
     deployments: dict[int, Resource] = field(default_factory=dict)
     approvals: list[Resource] = field(default_factory=list)
+    releases: list[Resource] = field(default_factory=list)
+    upstream: dict[str, Any] = field(default_factory=dict)  # repositories of others, by owner/name
     count: int = 0
 
     def commit(self, ref: str) -> str:
