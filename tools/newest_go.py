@@ -1,0 +1,94 @@
+"""The newest of every Go program: the tools of tools/go.mod, and the test cluster with all of Kubernetes' modules.
+
+A program is built with what its own go.mod asks for: only the programs move, and what they need with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from moved import ROOT, Move, StuckError, between
+from programs import go
+
+KIND = "go"
+KUBERNETES = "k8s.io/kubernetes"
+NOISE = re.compile(r"^go: downloading |; switching to go")
+INSTALLED = re.compile(r"(?m)^(\s+cosign-release: )v\S+$")
+
+
+def upgrade(root: Path = ROOT) -> list[Move]:
+    """Move each tool on its own, so that one that can't be had holds back no other."""
+    module = root / "tools"
+    before, stuck = versions(module), []
+    for package in (tool["Path"] for tool in described(module)["Tool"]):
+        try:
+            run(module, "get", f"{package}@latest")
+        except StuckError as error:
+            stuck.append(Move(KIND, package, "", "", str(error)))
+    run(module, "mod", "tidy")
+    install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
+    return [*between(KIND, before, versions(module)), *stuck, *cluster(module / "cluster")]
+
+
+def cluster(module: Path) -> list[Move]:
+    """Kubernetes with the replacements that its own go.mod makes, then whatever else is required by name."""
+    before, kept = versions(module), {path: path.read_bytes() for path in map(module.joinpath, ("go.mod", "go.sum"))}
+    try:
+        version = run(module, "list", "-m", "-f", "{{.Version}}", f"{KUBERNETES}@latest").strip()
+        whole = json.loads(run(module, "mod", "download", "-json", f"{KUBERNETES}@{version}"))
+        staged = [
+            entry["Old"]["Path"]
+            for entry in described(module, whole["GoMod"])["Replace"]
+            if entry["New"]["Path"].startswith("./staging/")
+        ]
+        staging = "v0" + version.removeprefix("v1")
+        named = {path for path in before if path in staged}
+        words = [f"-replace={path}={path}@{staging}" for path in staged]
+        words += [f"-require={path}@{staging}" for path in sorted(named)]
+        run(module, "mod", "edit", *words, f"-require={KUBERNETES}@{version}")
+        run(module, "get", *(f"{path}@latest" for path in sorted(set(before) - named - {KUBERNETES})))
+        run(module, "mod", "tidy")
+    except StuckError as error:
+        for path, content in kept.items():
+            path.write_bytes(content)
+        return [Move(KIND, "tools/cluster", "", "", str(error))]
+    return between(KIND, before, versions(module))
+
+
+def install(root: Path, version: str) -> None:
+    """The workflows install the cosign that the tests drive."""
+    for path in sorted((root / "actions").glob("*/action.yml")):
+        text = path.read_text(encoding="utf-8")
+        if version and (changed := INSTALLED.sub(rf"\g<1>{version}", text)) != text:
+            path.write_text(changed, encoding="utf-8")
+
+
+def versions(module: Path) -> dict[str, str]:
+    """What a module requires by name, or holds a tool: path → version."""
+    found = described(module)
+    tools = [tool["Path"] for tool in found.get("Tool") or []]
+    return {
+        entry["Path"]: entry["Version"]
+        for entry in found["Require"]
+        if not entry.get("Indirect") or any(f"{tool}/".startswith(f"{entry['Path']}/") for tool in tools)
+    }
+
+
+def described(module: Path, file: str = "go.mod") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(module, "mod", "edit", "-json", file))
+    return found
+
+
+def run(module: Path, *words: str) -> str:
+    """Go's answer; a newer Go is fetched where a program asks for one and the machine does not forbid it."""
+    environ = {"GOTOOLCHAIN": "auto", **os.environ, "GOFLAGS": "-mod=mod -buildvcs=false"}
+    done = subprocess.run([*go(), *words], cwd=module, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [" ".join(line.split()) for line in done.stderr.splitlines() if not NOISE.search(line)]
+        raise StuckError(f"go {words[0]}: {' '.join(lines)[:400]}")
+    return done.stdout
