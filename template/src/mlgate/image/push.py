@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 
 from mlgate.errors import ConfigError, InfraError, MlgateError
 from mlgate.files import write_atomic
@@ -33,16 +34,20 @@ def pushed(project: Project, release: Release) -> Release | None:
     """The release with the image that its repository has already: by its own record, or an environment's branch.
 
     What a registry says of a tag is not believed: whoever may write there could have put another image under it.
+    Packed once more by the same commit, a release keeps the time of the build that an environment runs: what is signed
+    of it anew has to be about that one.
     """
     target = repository(project)
-    for known in (release.container, *_in_ledger(project, release)):
-        if known and Reference.parse(known).name == target.name and registry.digest(Reference.parse(known)):
-            return record(project, release, known)
+    for known in (release, *_in_ledger(project, release)):
+        named = known.container
+        if named and Reference.parse(named).name == target.name and registry.digest(Reference.parse(named)):
+            again = release.model_copy(update={"container": named, "built": known.built})
+            return record(project, release, named, known.built if again == known else release.built)
     return None
 
 
-def _in_ledger(project: Project, release: Release) -> list[str]:
-    """Images of this very Bento that an environment's branch names."""
+def _in_ledger(project: Project, release: Release) -> list[Release]:
+    """Releases of this very Bento that an environment's branch names."""
     found, ledger = [], Ledger(project)
     for environment in ENVIRONMENTS:
         try:
@@ -50,7 +55,7 @@ def _in_ledger(project: Project, release: Release) -> list[str]:
         except MlgateError:  # a damaged record is told by the verbs that need it
             continue
         if entry and entry.image == release.image:
-            found.append(entry.container)
+            found.append(entry)
     return found
 
 
@@ -74,13 +79,13 @@ def push(project: Project, engine: Engine, image: Image, release: Release) -> Re
     configuration = str(registry.manifest(Reference.parse(named)).get("config", {}).get("digest", ""))
     if image.identity not in (configuration.removeprefix("sha256:"), digest.removeprefix("sha256:")):
         raise InfraError(f"what {tag} names is not the image that was pushed", "see who else pushes to this repository")
-    return record(project, release, named)
+    return record(project, release, named, release.built)
 
 
-def record(project: Project, release: Release, container: str) -> Release:
-    """Keep the image's name beside the release; it is no part of the Bento's digest."""
-    if release.container != container:
-        release = release.model_copy(update={"container": container})
-        path = project.state / "releases" / release.hex / RECORD
-        write_atomic(path, release.model_dump_json(indent=2).encode() + b"\n")
-    return release
+def record(project: Project, release: Release, container: str, built: datetime) -> Release:
+    """Keep the image's name beside the release, and when it was built first; neither is part of the Bento's digest."""
+    kept = release.model_copy(update={"container": container, "built": built})
+    if kept != release:
+        path = project.state / "releases" / kept.hex / RECORD
+        write_atomic(path, kept.model_dump_json(indent=2).encode() + b"\n")
+    return kept
