@@ -8,6 +8,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Settings:
     """
 
     def __init__(self, socket: Path) -> None:
-        self.description = Description({path for _, path in ROUTES})
+        self.description = description()
         self.violations: list[str] = []
         self.admin, self.scopes = True, "repo, workflow"
         self.rulesets: list[dict[str, Any]] = []
@@ -95,6 +96,12 @@ class Settings:
         asked["reviewers"] = [{"type": "User", "reviewer": known | one} for one in people]
         rules = [asked] if people else []
         return whole | {"name": name, "deployment_branch_policy": kept["policy"], "protection_rules": rules}
+
+
+@cache
+def description() -> Description:
+    """Read once: it takes a second."""
+    return Description({path for _, path in ROUTES})
 
 
 def route(method: str, path: str) -> Callable[[Work], Work]:
