@@ -1,4 +1,4 @@
-"""The newest of every Go program: the tools of tools/go.mod, and the test cluster with all of Kubernetes' modules.
+"""The newest of what is in Go: tools of tools/go.mod, the test cluster with all of Kubernetes, its extensions' source.
 
 A program is built with what its own go.mod asks for: only the programs move, and what they need with them.
 """
@@ -32,7 +32,8 @@ def upgrade(root: Path = ROOT) -> list[Move]:
             stuck.append(Move(KIND, package, "", "", str(error)))
     run(module, "mod", "tidy")
     install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
-    return [*between(KIND, before, versions(module)), *stuck, *cluster(module / "cluster")]
+    moved = [*between(KIND, before, versions(module)), *stuck]
+    return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
 
 
 def cluster(module: Path) -> list[Move]:
@@ -58,6 +59,29 @@ def cluster(module: Path) -> list[Move]:
             path.write_bytes(content)
         return [Move(KIND, "tools/cluster", "", "", str(error))]
     return between(KIND, before, versions(module))
+
+
+def sources(module: Path) -> list[Move]:
+    """Modules of which only the source is taken: there is no build that they have to agree on."""
+    moves = []
+    for path, before in versions(module).items():
+        try:
+            version = run(module, "list", "-m", "-f", "{{.Version}}", f"{path}@latest").strip()
+            if version != before:
+                fetched = json.loads(run(module, "mod", "download", "-json", f"{path}@{version}"))
+                run(module, "mod", "edit", f"-require={path}@{version}")
+                summed(module / "go.sum", path, version, fetched)
+                moves.append(Move(KIND, path, before, version))
+        except StuckError as error:
+            moves.append(Move(KIND, path, before, before, str(error)))
+    return moves
+
+
+def summed(sums: Path, path: str, version: str, fetched: dict[str, Any]) -> None:
+    """What Go's checksum database vouched for, in the place of the sums of another version."""
+    kept = [line for line in sums.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{path} ")]
+    new = [f"{path} {version} {fetched['Sum']}", f"{path} {version}/go.mod {fetched['GoModSum']}"]
+    sums.write_text("\n".join(sorted([*kept, *new])) + "\n", encoding="utf-8")
 
 
 def install(root: Path, version: str) -> None:

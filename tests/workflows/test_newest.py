@@ -113,6 +113,15 @@ require (
 
 replace k8s.io/api => k8s.io/api v0.1.0
 """
+SOURCES_MOD = """module example.org/sources
+
+go 1.21
+
+require (
+\texample.org/gone v1.0.0
+\texample.org/hammer v1.0.0
+)
+"""
 MAIN = "package main\n\nfunc main() {}\n"
 CLUSTER = """package main
 
@@ -168,25 +177,32 @@ def go_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs) -> None:
 
 def test_every_go_program_moves_and_the_cluster_with_all_of_kubernetes_staging(go_proxy, tmp_path) -> None:
     root = tmp_path / "root"
-    (root / "tools" / "cluster").mkdir(parents=True)
+    for name in ("cluster", "extensions"):
+        (root / "tools" / name).mkdir(parents=True)
     (root / "tools" / "go.mod").write_text(GO_MOD, encoding="utf-8")
     (root / "tools" / "cluster" / "go.mod").write_text(CLUSTER_MOD, encoding="utf-8")
     (root / "tools" / "cluster" / "main.go").write_text(CLUSTER, encoding="utf-8")
-    for name in ("go.sum", "cluster/go.sum"):
+    (root / "tools" / "extensions" / "go.mod").write_text(SOURCES_MOD, encoding="utf-8")
+    for name in ("go.sum", "cluster/go.sum", "extensions/go.sum"):
         (root / "tools" / name).touch()
     action = root / "actions" / "deploy" / "action.yml"
     action.parent.mkdir(parents=True)
     action.write_text("      with:\n        cosign-release: v3.1.3\n", encoding="utf-8")
     found = newest_go.upgrade(root)
-    (gone,) = [move for move in found if move.why]
-    assert (gone.name, "example.org/gone" in gone.why) == ("example.org/gone/cmd/gone", True)
+    gone = [move for move in found if move.why]
+    assert [move.name for move in gone] == ["example.org/gone/cmd/gone", "example.org/gone"]
+    assert all("example.org/gone" in move.why for move in gone)
     assert [(move.name, move.before, move.after) for move in found if not move.why] == [
         ("example.org/hammer", "v1.0.0", "v1.2.0"),
         ("github.com/sigstore/cosign/v3", "v3.1.3", "v3.2.0"),
         ("example.org/hammer", "v1.0.0", "v1.2.0"),
         ("k8s.io/api", "v0.1.0", "v0.2.0"),
         ("k8s.io/kubernetes", "v1.1.0", "v1.2.0"),
+        ("example.org/hammer", "v1.0.0", "v1.2.0"),
     ]
+    extensions = root / "tools" / "extensions"
+    assert "example.org/hammer v1.2.0" in (extensions / "go.mod").read_text(encoding="utf-8")
+    assert "example.org/hammer v1.2.0 h1:" in (extensions / "go.sum").read_text(encoding="utf-8")
     cluster = (root / "tools" / "cluster" / "go.mod").read_text(encoding="utf-8")
     assert "k8s.io/new => k8s.io/new v0.2.0" in cluster, "a module that Kubernetes did not have before"
     assert "cosign-release: v3.2.0" in action.read_text(encoding="utf-8"), "what the workflows install"
