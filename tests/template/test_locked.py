@@ -41,6 +41,24 @@ def test_every_hook_passes_on_a_repository_just_baked(uv, run, installed, tmp_pa
     assert run(["git", "status", "--porcelain"], installed).stdout == ""
 
 
+def test_a_workflow_that_lends_rights_to_strangers_is_red_before_it_is_committed_and_no_network_is_asked(
+    uv, installed, tmp_path
+) -> None:
+    path = installed / ".github" / "workflows" / "pull-request.yml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("  pull_request:", "  pull_request_target:", 1), encoding="utf-8")
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
+    words = ["run", "--locked", "pre-commit", "run", "zizmor", "--files", str(path)]
+    try:
+        done = uv(*words, PRE_COMMIT_HOME=str(tmp_path), **nowhere)
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "dangerous-triggers" in done.stdout
+    done = uv(*words, PRE_COMMIT_HOME=str(tmp_path), **nowhere)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_tests_of_a_repository_just_baked_are_green(uv, run, installed) -> None:
     done = uv("run", "--locked", "pytest", "-q")
     assert done.returncode == 0, done.stdout + done.stderr
