@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "delivery"))
 sys.path.insert(0, str(Path(__file__).parent / "extended"))
 
 import admission
-from extensions import version
+import canary
+import following
+from cluster import Cluster, ToyService, control_plane
+from extensions import definitions, version
+from programs import program
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run all, or those that are named."""
-    parts = {"kyverno": ("github.com/kyverno/kyverno", admission.run)}
+    parts: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
+        "kyverno": ("github.com/kyverno/kyverno", admission.run),
+        "flux": ("github.com/fluxcd/kustomize-controller", lambda work: on_a_cluster(following.run, work)),
+        "rollouts": ("github.com/argoproj/argo-rollouts", lambda work: on_a_cluster(canary.run, work)),
+    }
     wanted = sys.argv[1:] if argv is None else argv
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="mlgate-extended-") as work:
@@ -35,6 +44,13 @@ def main(argv: list[str] | None = None) -> int:
                 found[name] = {"version": version(module), **run(folder)}
     print(json.dumps(found, indent=2))
     return 0
+
+
+def on_a_cluster(run: Callable[[Cluster, Path], dict[str, Any]], work: Path) -> dict[str, Any]:
+    """Run it on a control plane of its own that knows all kinds."""
+    with ToyService() as service, control_plane(str(program("cluster")), work / "cluster", service.port) as cluster:
+        cluster.kubectl("apply", "--server-side", *(word for path in definitions() for word in ("-f", str(path))))
+        return run(cluster, work)
 
 
 if __name__ == "__main__":

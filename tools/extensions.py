@@ -40,6 +40,8 @@ DEFINITIONS = {
     "github.com/fluxcd/source-controller": ("source.toolkit.fluxcd.io_gitrepositories",),
     "github.com/kyverno/kyverno": ("policies.kyverno.io_imagevalidatingpolicies",),
 }
+# Taken in another version than a module's own lock has: what Go's proxy gives out.
+REPLACED = {"github.com/fluxcd/source-controller": "github.com/fluxcd/pkg/artifact"}
 FOLDERS = ("config/crd/bases", "config/crds/policies.kyverno.io", "manifests/crds")
 
 
@@ -88,6 +90,11 @@ def _build(module: str, package: str, work: Path) -> None:
         path.chmod(0o755)  # Go's cache is read-only
     if "=> ./api" in (tree / "go.mod").read_text(encoding="utf-8"):  # a module of its own, so in a package of its own
         shutil.copytree(source(f"{module}/api"), tree / "api")
+    if other := REPLACED.get(module):
+        command = [*go(), "mod", "edit", "-replace", f"{other}={other}@{version(other)}"]
+        subprocess.run(command, cwd=tree, check=True)
+        with (tree / "go.sum").open("a", encoding="utf-8") as sums:
+            sums.write((PINS / "go.sum").read_text(encoding="utf-8"))
     environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
     command = [*go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", str(work / "program"), package]
     subprocess.run(command, cwd=tree, env=environ, check=True, stdout=sys.stderr)

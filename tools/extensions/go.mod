@@ -9,6 +9,7 @@ require (
 	github.com/argoproj/argo-rollouts v1.10.1
 	github.com/fluxcd/kustomize-controller v1.9.6
 	github.com/fluxcd/kustomize-controller/api v1.9.6
+	github.com/fluxcd/pkg/artifact v0.18.0
 	github.com/fluxcd/source-controller v1.9.6
 	github.com/fluxcd/source-controller/api v1.9.6
 	github.com/kyverno/kyverno v1.19.1
