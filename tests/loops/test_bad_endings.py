@@ -494,6 +494,15 @@ def told(repository, words, text):
     return lambda: log.exists() and text in log.read_text(errors="replace")
 
 
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_demo_names_a_port_in_use_before_it_begins(fresh, call, environment):
+    repository = fresh()
+    port = ports(repository)[environment]
+    with socket.create_server(("127.0.0.1", port)):
+        refused(call, repository, ("demo",), 3, str(port), f"serving.ports.{environment}")
+    assert not (repository / "data" / "raw.parquet").exists()
+
+
 def test_a_demo_that_is_interrupted_stops_what_it_started_and_says_so(fresh, environ):
     repository = fresh()
     folder = repository / ".mlgate" / "environments" / "staging"

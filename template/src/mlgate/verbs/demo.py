@@ -39,6 +39,7 @@ def run(project: Project, keep: bool = False) -> Report:
     from mlgate.story import Story
 
     _refuse_unless_fresh(project)
+    _refuse_unless_ports_are_free(project)
     report = Report(verb="demo", subject=project.subject())
     story = Story(project, stdout())
     story.console.print(f"The loop of [bold]{project.params.project.slug}[/], with the commands that you would type:")
@@ -72,6 +73,15 @@ def _refuse_unless_fresh(project: Project) -> None:
         raise ConfigError(f"uncommitted changes: {', '.join(project.changed[:3])}", "commit them first")
     if not project.params.data.source.get("drift"):
         raise ConfigError("the demo needs a simulated world that changes (data.source.drift)", "see docs/adopt.md")
+
+
+def _refuse_unless_ports_are_free(project: Project) -> None:
+    """Now, rather than in the middle of the loop, after which it could not begin anew."""
+    if project.engine in ("process", "container"):
+        from mlgate.engine.bluegreen import check_port
+
+        for environment in project.params.serving.ports:
+            check_port(project, environment)
 
 
 def _build(story: Story) -> Step:
