@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +115,18 @@ def test_case_27_a_bad_value_gets_4xx_that_names_the_field(
     assert answered == status
     if status == 422:
         assert ["rows", 0, field] in [problem["loc"] for problem in body["detail"]]
+
+
+def test_case_27_no_request_that_its_own_description_suggests_gets_a_500_or_an_undescribed_answer(
+    server: Any, tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{server.port}/docs.json"
+    # a date before 1677 or an integer written as 1.0 keeps the JSON Schema, and is refused all the same
+    options = ["--max-examples", "50", "--seed", "27", "--no-color", "--exclude-checks", "positive_data_acceptance"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", url, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 generated" not in done.stdout
 
 
 def test_case_29_what_is_not_plain_json_is_refused_by_its_type(server: Any) -> None:

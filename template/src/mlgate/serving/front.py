@@ -24,6 +24,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PASSED = frozenset({"/", "/livez", "/readyz", "/healthz", "/metrics", "/schema.json"})
 ASSETS = "/static_content/"
+METHODS = {"/predict": "POST", "/docs.json": "GET"}
 BODY_SECONDS = 10.0  # for a request to arrive
 WAITING = 1_000  # requests in the queue; more are told to come again
 
@@ -46,13 +47,13 @@ class Front:
             status, body = refused.status, json.dumps(refused.body()).encode()
         except ConnectionError:
             return None
-        await self._send(send, status, body)
+        await self._send(send, status, body, METHODS[path] if status == 405 else "")
 
     async def _respond(self, scope: Message, path: str, receive: Receive) -> tuple[int, bytes]:
         replica, method = self._replica, scope["method"]
-        if path not in ("/predict", "/docs.json"):
+        if path not in METHODS:
             raise RequestError(404, "there is no such path; POST rows to /predict")
-        if method != ("POST" if path == "/predict" else "GET"):
+        if method != METHODS[path]:
             raise RequestError(405, f"{path} has no method {method}")
         runtime = replica.runtime
         if runtime is None:
@@ -66,12 +67,14 @@ class Front:
         content = await _body(receive, runtime.params.serving.max_bytes)
         return await replica.predict(content, probe=b"x-mlgate-probe" in headers)
 
-    async def _send(self, send: Send, status: int, body: bytes) -> None:
+    async def _send(self, send: Send, status: int, body: bytes, allow: str = "") -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if self._replica.runtime is not None:
             headers.append((b"x-model-version", self._replica.runtime.version.encode()))
         if self._replica.draining or status in (408, 413, 415, 503):
             headers.append((b"connection", b"close"))
+        if allow:
+            headers.append((b"allow", allow.encode()))
         if status != 200:
             counters().refused.labels(str(status)).inc()
         await send({"type": "http.response.start", "status": status, "headers": headers})
