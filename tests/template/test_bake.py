@@ -33,7 +33,10 @@ def test_a_bake_starts_with_one_commit_and_nothing_left_to_commit(baked, run) ->
     ("use_case", "steps"),
     [
         ("card-fraud", ["uv run mlgate demo", "uv run mlgate doctor"]),
-        ("own-table", ["uv run mlgate adopt FILE --target COLUMN", "git add -A && git commit -m data && uv run dvc repro"]),
+        (
+            "own-table",
+            ["uv run mlgate adopt FILE --target COLUMN", "git add -A && git commit -m data && uv run dvc repro"],
+        ),
     ],
 )
 def test_a_bake_ends_with_the_next_three_commands(run, tmp_path, template, use_case, steps) -> None:

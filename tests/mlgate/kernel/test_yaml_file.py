@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlgate.errors import ConfigError
-from mlgate.yaml_file import LIMIT, read_yaml
+from mlgate.yaml_file import LIMIT, parse_yaml, read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -49,6 +52,32 @@ def test_case_25_a_bomb_is_refused_within_64_mb_and_a_second_of_processor_time(t
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
+
+
+PIECES = st.sampled_from(
+    ["a", "b: ", "- ", "\n", "\n  ", " ", "&a ", "*a", "<<: ", "!!int ", "!x ", "? ", "| ", "> ", "[", "]", "{", "}",
+     ",", "#", "'", '"', "1", "0x_", "0b_", "-0_7", "1e400", ".nan", "-.inf", "12:61:99", "2001-99-99", "=", "~", "y",
+     "2026-01-01T00:00:00+99:99", "%YAML 9.9", "---\n", "...\n", "\t", "\x00", "\ufeff", "\u2028", "9" * 5000, "é", "@"]
+)  # fmt: skip
+
+
+@given(content=st.lists(PIECES, max_size=14).map("".join) | st.text(max_size=60))
+@settings(max_examples=600, deadline=None)
+def test_case_25_whatever_stands_in_a_file_it_is_plain_values_or_one_configuration_error(content):
+    refusal = None
+    try:
+        assert plain(parse_yaml(content.encode("utf-8", "surrogatepass"), "params.yaml"))
+    except ConfigError as error:
+        refusal = error
+    assert refusal is None or (str(refusal).startswith("params.yaml") and refusal.mend)
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return all(plain(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return all(map(plain, value))
+    return value is None or isinstance(value, (str, int, float, date, bytes))
 
 
 def test_plain_values_keep_their_types(tmp_path):

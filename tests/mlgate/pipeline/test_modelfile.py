@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import io
 import json
+import ntpath
 import os
 import pickle
+import posixpath
 import sys
 import types
 import zipfile
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -56,6 +62,10 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 @pytest.fixture
 def content(tmp_path: Path, declare: types.ModuleType) -> bytes:
     return modelfile.save(fitted(), tmp_path).read_bytes()
+
+
+def parts_by(parts: list[str]) -> Callable[[str], str]:
+    return lambda mark: mark.join(parts) or "."
 
 
 def refused(path: Path, content: bytes) -> str:
@@ -157,6 +167,34 @@ def test_case_9_a_member_that_climbs_out_is_refused(tmp_path: Path, declare: typ
         archive.writestr("schema.json", "{}")
         archive.writestr(name, b"x")
     assert "climbs out" in refused(tmp_path / "model.skops", stream.getvalue())
+
+
+PARTS = st.sampled_from(
+    ["..", ".", "", "~", "C:", "a", "schema.json", "\\", "/", "...", " ", "a:b", "nul", "\u2025", "ü"]
+)
+NAMES = st.lists(PARTS, min_size=1, max_size=5).flatmap(
+    lambda parts: st.sampled_from(["/", "\\", ""]).map(parts_by(parts))
+)
+
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(names=st.lists(NAMES | TEXT, min_size=1, max_size=4, unique=True))
+@settings(max_examples=300, deadline=None)
+def test_case_9_whatever_its_members_are_called_an_archive_that_passes_writes_nothing_outside(names: list[str]) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("schema.json", "{}")
+        for name in set(names) - {"schema.json"}:
+            archive.writestr(name, b"x")
+    with contextlib.suppress(DataError):
+        modelfile.check_members(stream.getvalue(), "model.skops")
+        with zipfile.ZipFile(stream) as archive:
+            for name in archive.namelist():
+                for root, kind in ((PurePosixPath("/a/b"), posixpath), (PureWindowsPath("C:/a/b"), ntpath)):
+                    there = type(root)(kind.normpath(str(root / name)))
+                    assert there.is_relative_to(root), name
 
 
 def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused(
