@@ -29,7 +29,10 @@ def main():
     slug, owner = ANSWERS["project_slug"], ANSWERS["owner"]
     steps = {
         "card-fraud": ["uv run mlgate demo", "uv run mlgate doctor"],
-        "own-table": ["uv run mlgate adopt FILE --target COLUMN", "git add -A && git commit -m data && uv run dvc repro"],
+        "own-table": [
+            "uv run mlgate adopt FILE --target COLUMN",
+            "git add -A && git commit -m data && uv run dvc repro",
+        ],
     }[ANSWERS["use_case"]]
     print(f"\n{slug} is baked for {owner}; {first}. Next:\n")
     for step in [f"cd {slug}", *steps]:
