@@ -86,8 +86,10 @@ def test_a_bill_names_python_and_system_packages_and_is_the_same_each_time(toy: 
     assert path.read_bytes() == first
 
 
-def test_an_unsigned_image_is_refused(toy: Toy) -> None:
-    refused(toy, toy.release("one"), "image-signed")
+def test_an_unsigned_image_is_refused_also_by_a_dry_run(toy: Toy) -> None:
+    release = toy.release("one")
+    refused(toy, release, "image-signed")
+    assert red(deploy.run(toy.project, "staging", release.hex, dry_run=True)) == ["image-signed"]
 
 
 def test_case_14_a_signature_of_another_key_is_refused(

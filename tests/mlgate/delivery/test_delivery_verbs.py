@@ -158,6 +158,57 @@ def test_a_dry_run_changes_nothing(here: Project, capsys: pytest.CaptureFixture[
     assert processes_of(here) == []
 
 
+def test_a_dry_run_says_no_where_the_deploy_would(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    dry = ["deploy", "--env", "staging", "--dry-run"]
+    old = toy_release(here, "a")
+    with socket.create_server(("127.0.0.1", STAGING)):
+        assert main(dry) == 3
+    commit(here, "b")
+    toy_release(here, "b")
+    assert main(["deploy", "--env", "staging"]) == 0
+    head = Ledger(here).head("staging")
+    assert main([*dry, "--release", old.version]) == 3
+    assert "overtaken" in capsys.readouterr().err
+    assert main(dry) == 0
+    assert Ledger(here).head("staging") == head
+    assert main(["freeze", "--env", "staging", "--reason", "audit"]) == 0
+    assert main(dry) == 1
+    assert "audit" in capsys.readouterr().err
+
+
+def test_what_another_engine_runs_is_not_called_stopped(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    a = toy_release(here, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    stop = ["serve", "--env", "staging", "--stop"]
+    for engine_name in ("none", "kubernetes"):
+        assert main([*stop, "--engine", engine_name]) == 1
+        (check,) = report(here, "serve").checks
+        assert (check.id, check.status) == ("stopped", "fail")
+        assert a.version in check.evidence
+        assert "pid" in check.evidence
+        assert check.mend == "run `mlgate serve --env staging --stop --engine process`"
+    assert serving(STAGING) == a.version
+    capsys.readouterr()
+    assert (
+        main([*stop, "--engine", "container"]) == 0
+    )  # what runs on this machine is one engine's as much as the other's
+    assert "staging is stopped" in capsys.readouterr().out
+    assert processes_of(here) == []
+    assert main([*stop, "--engine", "none"]) == 0
+    assert "was not running" in capsys.readouterr().out
+
+
+def test_status_lists_the_images_that_a_registry_has_to_keep(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 0
+    assert report(here, "status").notes == []
+    image = "registry.example/toy@sha256:" + "1" * 64
+    named = toy_release(here, "a").model_copy(update={"container": image})
+    Ledger(here).write("staging", named, {}, "deploy(staging): toy", {})
+    assert main(["status", "--engine", "none"]) == 0
+    assert report(here, "status").notes == [f"keep in the registry: {image} (staging {named.version})"]
+    assert "keep in the registry" in capsys.readouterr().out
+
+
 def test_production_takes_only_what_staging_has_proven(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     toy_release(here, "a")
     assert main(["deploy", "--env", "production"]) == 2

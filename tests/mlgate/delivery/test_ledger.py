@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from toy_repository import git, make_release
 
 from mlgate.errors import ConfigError, DataError, InfraError
-from mlgate.ledger import Ledger, Overtaken
+from mlgate.ledger import Ledger, Overtaken, landing
+from mlgate.ledger.branch import Branch
 from mlgate.project import Project
 
 A, B, C = make_release("a"), make_release("b"), make_release("c")
@@ -177,6 +179,35 @@ def test_case_17_sixteen_writers_and_256_deploys_at_once_lose_nothing(project: P
     versions = [entry.release.version for entry in Ledger(project).entries("staging") if entry.release]
     assert sorted(versions) == sorted(release.version for release in releases)
     git(project.root, "fsck", "--strict", "--no-dangling")
+
+
+class Busy(Branch):
+    """A branch on which others are faster so many times."""
+
+    faster: ClassVar[list[int]] = []
+
+    def advance(self, commit: str, parent: str, reason: str) -> None:
+        if self.faster and self.faster.pop():
+            raise Overtaken("somebody was faster", "run it again")
+        super().advance(commit, parent, reason)
+
+
+def test_case_17_a_writer_that_lost_sixty_times_lands_after_all(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "LONGEST", 0.01)
+    monkeypatch.setattr(Busy, "faster", [1] * 60)
+    assert landing.land(Busy(project.root, "env/staging"), lambda now: ("", FILES), "deploy", None).made
+
+
+def test_case_17_a_writer_that_never_wins_gives_up_and_says_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "PATIENCE", 0.2)
+    monkeypatch.setattr(Busy, "faster", [1] * 10_000)
+    with pytest.raises(InfraError, match="kept moving"):
+        landing.land(Busy(project.root, "env/staging"), lambda now: ("", FILES), "deploy", None)
+    assert Ledger(project).head("staging") == ""
 
 
 def test_case_17_of_promoters_with_the_same_view_one_wins(project: Project) -> None:

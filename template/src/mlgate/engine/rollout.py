@@ -38,14 +38,25 @@ def roll_out(
         If the engine cannot take the release now, for example as the port is another program's (nothing was committed
         then), or the ledger cannot be written.
     """
-    engine = engine_of(project)
-    engine.check(env, release)
+    if not permitted(project, env, release, report, back):
+        return False
+    with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
+        return _rolled_out(engine_of(project), Ledger(project), env, release, commit, report)
+
+
+def permitted(project: Project, env: str, release: Release, report: Report, back: bool = False) -> bool:
+    """Whether engine and policy let the release in, as it stands now; the checks that were asked come into the report.
+
+    Raises
+    ------
+    MlgateError
+        If the engine cannot take it, or somebody who has to be asked does not answer.
+    """
+    engine_of(project).check(env, release)
     report.checks += (found := verify.checks(project, release, env, rollback=back))
     if verify.refused(found):
         report.notes.append("refused: nothing was committed or started, and what serves goes on serving")
-        return False
-    with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
-        return _rolled_out(engine, Ledger(project), env, release, commit, report)
+    return not verify.refused(found)
 
 
 def _rolled_out(

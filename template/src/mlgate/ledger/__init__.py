@@ -109,13 +109,15 @@ class Ledger:
         """
 
         def allowed(now: Now) -> None:
-            require_thawed(env, now)
-            if guard:
-                guard(now)
+            _require_open(env, now, guard)
 
         content = {**files, RECORD: _record(release)}
         text = message(subject, {**release_trailers(release), **trailers})
         return land(self.branch(env), lambda now: ("", content), text, expected_parent, allowed)
+
+    def require_open(self, env: str, guard: Guard | None = None) -> None:
+        """Raise what `write` would raise now, as the environment is frozen or `guard` forbids it; write nothing."""
+        _require_open(env, self.branch(env).now(RECORD, FREEZE), guard)
 
     def restore(
         self, env: str, commit: str, subject: str, trailers: Mapping[str, str], expected_parent: str | None = None
@@ -167,6 +169,12 @@ class Ledger:
         old = (self.file(env, RECORD) or b"").decode("utf-8", "replace").splitlines()
         new = _record(release).decode().splitlines()
         return list(difflib.unified_diff(old, new, f"env/{env} now", f"env/{env} then", lineterm="", n=1))
+
+
+def _require_open(env: str, now: Now, guard: Guard | None) -> None:
+    require_thawed(env, now)
+    if guard:
+        guard(now)
 
 
 def _frozen(now: Now) -> dict[str, bytes | None]:

@@ -15,8 +15,9 @@ from mlgate.ledger.message import trailers
 from mlgate.ledger.plumbing import objects
 from mlgate.packing.release import RECORD
 
-RETRIES = 50  # a writer loses only to another that made it, so this many rivals must each have won once
-LONGEST = 2.0  # seconds between two tries
+PATIENCE = 300.0  # seconds of losing: each loss is another's deploy that landed, so the branch never stands still
+LONGEST = 1.0  # seconds between two tries
+POLITE = 8  # losses after which a writer does not stand back any more, or those who just began would win for ever
 
 Guard = Callable[[Now], None]
 Content = Callable[[Now], tuple[str, Mapping[str, bytes | None]]]
@@ -42,7 +43,8 @@ def land(branch: Branch, content: Content, text: str, expected: str | None, guar
     guard
         Raises where the branch, as it stands at this try, does not allow it.
     """
-    for turn in range(RETRIES):
+    until, turn = time.monotonic() + PATIENCE, 0
+    while True:
         with branch.turn():
             now = branch.now(RECORD, FREEZE)
             if expected is not None and now.head != expected:
@@ -55,9 +57,12 @@ def land(branch: Branch, content: Content, text: str, expected: str | None, guar
             with contextlib.suppress(Overtaken):
                 branch.advance(built.commit, now.head, text.partition("\n")[0])
                 return Written(built.commit, made=True)
-        time.sleep(random.uniform(0, min(LONGEST, 0.01 * 2**turn)))  # noqa: S311 - no secret
+        if time.monotonic() > until:
+            raise InfraError(f"the branch {branch.name} kept moving for {PATIENCE:.0f} s", "run the same verb again")
+        if turn < POLITE:
+            time.sleep(random.uniform(0, min(LONGEST, 0.01 * 2**turn)))  # noqa: S311 - no secret
+        turn += 1
         branch.sync()
-    raise InfraError(f"the branch {branch.name} kept moving", "run the same verb again")
 
 
 def overtaken(branch: Branch, head: str) -> Overtaken:

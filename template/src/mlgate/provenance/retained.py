@@ -21,7 +21,7 @@ def retained(project: Project) -> dict[str, list[str]]:
 
 
 def kept(project: Project) -> str:
-    """A sentence on the images that the registry keeps.
+    """A sentence on the images that have to be kept, after the registry was asked for each.
 
     Raises
     ------
@@ -34,6 +34,10 @@ def kept(project: Project) -> str:
         said = "; ".join(f"{name} ({', '.join(users)})" for name, users in lost.items())
         mend = "exempt what the ledgers name from the registry's retention; rebuild a lost image from its commit"
         raise DataError(f"the registry has lost {said}"[:1000], mend)
-    if not wanted:
-        return "the ledgers name no images"
-    return "keep in the registry: " + "; ".join(f"{name} ({', '.join(users)})" for name, users in wanted.items())
+    return told(wanted) or "the ledgers name no images"
+
+
+def told(wanted: dict[str, list[str]]) -> str:
+    """The same as a sentence; empty where there are none."""
+    listed = "; ".join(f"{name} ({', '.join(users)})" for name, users in wanted.items())
+    return f"keep in the registry: {listed}" if listed else ""

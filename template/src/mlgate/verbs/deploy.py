@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--env", "environment", required=True, type=click.Choice(["staging", "production"]), help="Where to.")
 @click.option("--release", "wanted", metavar="DIGEST", help="Its digest or version, or the start of one; else HEAD's.")
-@click.option("--dry-run", is_flag=True, help="Show what would change in the ledger; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Ask all that a deploy asks, show what would change; change nothing.")
 @click.option("--engine", type=click.Choice(list(ENGINES)), help="What runs it; else MLGATE_ENGINE or deploy.engine.")
 @click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
 def command(environment: str, wanted: str | None, dry_run: bool, engine: str | None, remote: str | None) -> int:
@@ -41,7 +41,7 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
     """Deploy the newest release of the checked-out commit, or the one `wanted` names."""
     from mlgate.console import recording, working
     from mlgate.engine.bundles import bundle_of, ledger_files, packaged
-    from mlgate.engine.rollout import person, roll_out, told
+    from mlgate.engine.rollout import permitted, person, roll_out, told
     from mlgate.ledger import Ledger, approver, run_url
     from mlgate.ledger.order import require_newest
     from mlgate.manifests import manifests_for
@@ -54,14 +54,16 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
         bundle = bundle_of(project, release)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        if dry_run:
-            report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
-            return report
         manifests, rendered = manifests_for(project, environment, release, ledger.entries(environment))
+        guard = partial(require_newest, project, environment, release)
+        if dry_run:
+            if permitted(project, environment, release, report):
+                ledger.require_open(environment, guard)
+                report.notes += ledger.difference(environment, release) or [f"env/{environment} says so already"]
+            return report
         files = {**ledger_files(bundle), **manifests}
         subject = f"deploy({environment}): {release.model} {release.version}"
         trailers = {"Run": run_url(), "Approved-By": approver(None, person(project))}
-        guard = partial(require_newest, project, environment, release)
         commit = partial(ledger.write, environment, release, files, subject, trailers, guard=guard)
         with working(f"starting {release.version} in {environment}"):
             done = roll_out(project, environment, release, commit, report)

@@ -10,8 +10,9 @@ from mlgate.engine import ENGINES
 from mlgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from mlgate.engine import Running
     from mlgate.project import Project
-    from mlgate.report import Report
+    from mlgate.report import Check, Report
 
 LINES = 40
 
@@ -44,21 +45,47 @@ def run(
     lines: int = LINES,
 ) -> Report:
     """Start, stop or show `environment`; one of the three flags at most."""
-    from mlgate.console import recording, working
+    from mlgate.console import recording
     from mlgate.engine import engine_of
 
     if stop + restart + logs > 1:
         raise ConfigError("--stop, --restart and --logs exclude one another", "give one of them")
     with recording(project, "serve") as report:
         if stop:
-            with working(f"stopping {environment}"):
-                stopped = engine_of(project).stop(environment)
-            report.notes.append(f"{environment} is stopped" if stopped else f"{environment} was not running")
+            _stop(project, environment, report)
         elif logs:
             report.notes += engine_of(project).logs(environment, lines)
         else:
             _start(project, environment, restart, report)
     return report
+
+
+def _stop(project: Project, environment: str, report: Report) -> None:
+    """Stop what the engine of this call runs; what another one runs is said, with the command that stops it."""
+    from mlgate.console import working
+    from mlgate.engine import elsewhere, engine_of
+
+    engine = engine_of(project)
+    with working(f"stopping {environment}"):
+        if engine.connected and engine.stop(environment):
+            report.notes.append(f"{environment} is stopped")
+            return
+        there = elsewhere(project, environment)
+    report.checks += [_left(environment, name, now) for name, now in there.items()]
+    if not there:
+        engine.stop(environment)  # where nothing is connected, it says what to connect
+        report.notes.append(f"{environment} was not running")
+
+
+def _left(environment: str, engine: str, now: Running) -> Check:
+    from mlgate.report import Check
+
+    what = now.version or "what does not answer"
+    return Check(
+        id="stopped", title=f"{environment} is stopped", status="fail",
+        evidence=f"the engine {engine} runs {what} at {now.url}, {now.where}",
+        mend=f"run `mlgate serve --env {environment} --stop --engine {engine}`",
+    )  # fmt: skip
 
 
 def _start(project: Project, environment: str, restart: bool, report: Report) -> None:

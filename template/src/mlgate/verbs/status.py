@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def command(engine: str | None, remote: str | None) -> int:
     """Show what each environment should run and does run; exit code 1 where the two differ.
 
+    Lists the images that the ledgers name, which a registry must not delete; `mlgate doctor` asks it for each.
+
     \b
     Example:  uv run mlgate status
     """
@@ -32,10 +35,13 @@ def run(project: Project) -> Report:
     """Compare ledger and engine, one check an environment."""
     from mlgate.console import recording
     from mlgate.ledger import ENVIRONMENTS
+    from mlgate.provenance.retained import retained, told
 
     with recording(project, "status") as report:
         report.checks += [_check(project, environment) for environment in ENVIRONMENTS]
         report.checks += [check for environment in ENVIRONMENTS if (check := _manifests(project, environment))]
+        with contextlib.suppress(MlgateError):  # of a ledger that can't be read a check has said so
+            report.notes += filter(None, [told(retained(project))])
     return report
 
 
