@@ -10,10 +10,14 @@ import argparse
 import json
 import multiprocessing
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from mlgate.errors import InfraError
 from mlgate.ledger import Ledger, Overtaken
 from mlgate.packing.release import Release
 from mlgate.project import Project
@@ -39,7 +43,7 @@ def measure(work: Path, deploys: int, remote_deploys: int, rounds: int, writers:
     """Seconds of each race and what came of it."""
     origin = repository(work / "origin")
     started = time.perf_counter()
-    local = race(deploy, [(str(origin), "", number, deploys // writers) for number in range(writers)])
+    local, _ = landed_by(race(deploy, [(str(origin), "", number, deploys // writers) for number in range(writers)]))
     seconds = time.perf_counter() - started
     landed = accounted(origin, "staging", local)
     bare, clones = work / "origin.git", [work / f"clone-{number}" for number in range(writers)]
@@ -47,9 +51,9 @@ def measure(work: Path, deploys: int, remote_deploys: int, rounds: int, writers:
     for clone in clones:
         git(work, "clone", "-q", f"file://{bare}", str(clone))
     started = time.perf_counter()
-    remote = race(
-        deploy, [(str(clone), "origin", number, remote_deploys // writers) for number, clone in enumerate(clones)]
-    )
+    turns = remote_deploys // writers
+    jobs = [(str(clone), "origin", number, turns) for number, clone in enumerate(clones)]
+    remote, again = landed_by(race(deploy, jobs))
     remote_seconds = time.perf_counter() - started
     pushed = accounted(bare, "staging", remote)
     started = time.perf_counter()
@@ -67,6 +71,7 @@ def measure(work: Path, deploys: int, remote_deploys: int, rounds: int, writers:
         "empty_git_commit_ms": round(floor * 1000, 1),
         "deploy_to_empty_git_commit": round(seconds / landed / floor, 2),
         "pushed_deploys": pushed,
+        "pushed_deploys_run_again": again,
         "pushed_deploys_s": round(remote_seconds, 1),
         "promotions_tried": rounds * writers,
         "promotions_won": won,
@@ -77,21 +82,34 @@ def measure(work: Path, deploys: int, remote_deploys: int, rounds: int, writers:
     }
 
 
-def race(work: object, jobs: list[tuple[object, ...]]) -> list[object]:
+def race(work: Any, jobs: Sequence[tuple[object, ...]]) -> list[Any]:
     """Each job in a process of its own, all at once."""
     with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
-        return pool.starmap(work, jobs, chunksize=1)  # type: ignore[arg-type]
+        return pool.starmap(work, jobs, chunksize=1)
 
 
-def deploy(root: str, remote: str, number: int, turns: int) -> list[str]:
-    """Deploy `turns` releases one after the other; their versions."""
-    versions = []
+def deploy(root: str, remote: str, number: int, turns: int) -> tuple[list[str], int]:
+    """Deploy `turns` releases one after the other; their versions, and how many writes lost for so long that they
+    ended with "run the same verb again", which was done."""
+    versions, again = [], 0
     for turn in range(turns):
         release = record(number, turn)
-        project = Project(Path(root), chosen_remote=remote)
-        Ledger(project).write("staging", release, {"model.json": release.version.encode()}, f"deploy {turn}", {})
+        while True:
+            ledger = Ledger(Project(Path(root), chosen_remote=remote))
+            try:
+                ledger.write("staging", release, {"model.json": release.version.encode()}, f"deploy {turn}", {})
+                break
+            except InfraError as error:
+                if error.mend != "run the same verb again":
+                    raise
+                again += 1
         versions.append(release.version)
-    return versions
+    return versions, again
+
+
+def landed_by(said: list[tuple[list[str], int]]) -> tuple[list[list[str]], int]:
+    """The versions of each writer, and how often any of them had to run again."""
+    return [versions for versions, _ in said], sum(again for _, again in said)
 
 
 def promote(root: str, number: int, turns: int) -> tuple[int, int]:
@@ -108,16 +126,16 @@ def promote(root: str, number: int, turns: int) -> tuple[int, int]:
     return won, overtaken
 
 
-def accounted(origin: Path, env: str, said: list[object]) -> int:
+def accounted(origin: Path, env: str, said: list[list[str]]) -> int:
     """How many deploys there were, after each was found once in the history, in the order of its writer."""
     entries = Ledger(Project(origin, chosen_remote="")).entries(env)[::-1]
     versions = [entry.release.version for entry in entries if entry.release]
     for writer in said:
-        assert isinstance(writer, list)
         own = set(writer)
         assert [version for version in versions if version in own] == writer
-    assert len(versions) == len(entries) == sum(len(writer) for writer in said)  # type: ignore[arg-type, misc]
+    assert len(versions) == len(entries) == sum(len(writer) for writer in said)
     git(origin, "fsck", "--strict", "--no-dangling")
+    print(f"{len(versions)} deploys landed in {origin.name}", file=sys.stderr, flush=True)
     return len(versions)
 
 

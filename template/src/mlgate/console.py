@@ -76,7 +76,7 @@ def show(report: Report) -> None:
             table.add_row(*_row(check))
         console.print(table)
     for note in report.notes:
-        console.print(escape(note))
+        console.print(escape(note), soft_wrap=True)  # a digest or a command in it can be copied whole
     for check in report.checks:
         if check.mend and check.status in ("fail", "error"):
             console.print(f"[bold]{escape(check.id)}[/]: {escape(check.mend)}")

@@ -34,10 +34,9 @@ def kept(project: Project) -> str:
         said = "; ".join(f"{name} ({', '.join(users)})" for name, users in lost.items())
         mend = "exempt what the ledgers name from the registry's retention; rebuild a lost image from its commit"
         raise DataError(f"the registry has lost {said}"[:1000], mend)
-    return told(wanted) or "the ledgers name no images"
+    return "; ".join(told(wanted)) or "the ledgers name no images"
 
 
-def told(wanted: dict[str, list[str]]) -> str:
-    """The same as a sentence; empty where there are none."""
-    listed = "; ".join(f"{name} ({', '.join(users)})" for name, users in wanted.items())
-    return f"keep in the registry: {listed}" if listed else ""
+def told(wanted: dict[str, list[str]]) -> list[str]:
+    """A line an image."""
+    return [f"keep in the registry: {name} ({', '.join(users)})" for name, users in wanted.items()]

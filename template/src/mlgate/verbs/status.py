@@ -41,7 +41,7 @@ def run(project: Project) -> Report:
         report.checks += [_check(project, environment) for environment in ENVIRONMENTS]
         report.checks += [check for environment in ENVIRONMENTS if (check := _manifests(project, environment))]
         with contextlib.suppress(MlgateError):  # of a ledger that can't be read a check has said so
-            report.notes += filter(None, [told(retained(project))])
+            report.notes += told(retained(project))
     return report
 
 
