@@ -73,7 +73,7 @@ def needs() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def program(needs: Callable[..., None]) -> Callable[[str], str]:
-    """`program("cosign")`: the path of a program of tools/go.mod, built the first time (minutes)."""
+    """`program("cosign")`: the path of a program of a go.mod in tools/, built the first time (minutes)."""
     from programs import program
 
     if not shutil.which("uvx"):

@@ -8,9 +8,10 @@ from typing import Any
 
 def layers(inspected: Mapping[str, Any]) -> list[str]:
     """The digests of an image's layers, the base's first; of what an engine or an OCI configuration says of it."""
-    for name, part in (("RootFS", "Layers"), ("rootfs", "diff_ids")):
-        if found := (inspected.get(name) or {}).get(part):
-            return [str(digest) for digest in found]
+    for told in (inspected, inspected.get("OCIv1") or {}):  # buildah has the configuration as a part
+        for name, part in (("RootFS", "Layers"), ("rootfs", "diff_ids")):
+            if found := (told.get(name) or {}).get(part):
+                return [str(digest) for digest in found]
     return []
 
 

@@ -1,10 +1,13 @@
-"""What the engine is given: a folder with the libraries, the release and a Dockerfile, the same bytes each time."""
+"""What the engine is given: libraries and release as archives and a Dockerfile, the same bytes each time.
+
+Archives, as engines differ in the times that they give to copied folders: what they unpack keeps those that it has.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import tarfile
 from pathlib import Path
 
 from mlgate.errors import InfraError
@@ -32,21 +35,20 @@ ENVIRONMENT = {
 
 
 def fill(folder: Path, release: Path, site: Path, base: Base, epoch: int) -> None:
-    """Lay out `folder` for a build; `site` is moved into it.
+    """Lay out `folder` for a build.
 
     Raises
     ------
     InfraError
         If the copy of the release is not what its record says.
     """
-    libraries, bento = folder / "libraries" / SITE[1:], folder / "release" / BENTO[1:]
-    libraries.parent.mkdir(parents=True)
-    site.rename(libraries)
+    folder.mkdir()
+    bento = site.parent / "bento"
     shutil.copytree(release, bento, ignore=shutil.ignore_patterns(RECORD, "__pycache__"))
     if image_digest(bento) != f"sha256:{release.name}":
         raise InfraError(f"the files in {release} are not those that were built", "run `mlgate package` again")
-    _settle(folder / "libraries", LIBRARIES_EPOCH)
-    _settle(folder / "release", epoch)
+    _pack(folder / "libraries.tar", site, SITE, LIBRARIES_EPOCH)
+    _pack(folder / "release.tar", bento, BENTO, epoch)
     (folder / "Dockerfile").write_text(dockerfile(base, epoch), encoding="utf-8")
 
 
@@ -61,9 +63,9 @@ def dockerfile(base: Base, epoch: int) -> str:
     lines = [
         f"FROM {base.reference}",
         "USER 0:0",
-        "COPY libraries/ /",
+        "ADD libraries.tar /",
         step(SITE, str(LIBRARIES_EPOCH)),
-        "COPY release/ /",
+        "ADD release.tar /",
         step(BENTO, str(epoch), STATE),
         "ENV " + " ".join(f"{name}={json.dumps(value)}" for name, value in ENVIRONMENT.items()),
         f"WORKDIR {BENTO}",
@@ -77,9 +79,20 @@ def dockerfile(base: Base, epoch: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settle(folder: Path, epoch: int) -> None:
-    """Rights and times that depend on no umask and no clock."""
-    for path in [*folder.rglob("*"), folder]:
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        os.utime(path, (epoch, epoch), follow_symlinks=False)
+def _pack(archive: Path, folder: Path, inside: str, epoch: int) -> None:
+    """Write `folder` as what is to lie at `inside`: order, rights, owners and times depend on no umask and no clock."""
+
+    def settled(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mtime = epoch
+        if not member.issym():
+            member.mode = 0o755 if member.isdir() else 0o644
+        return member
+
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as stream:
+        for parent in reversed(Path(inside[1:]).parents[:-1]):
+            top = tarfile.TarInfo(str(parent))
+            top.type = tarfile.DIRTYPE
+            stream.addfile(settled(top))
+        stream.add(folder, inside[1:], filter=settled)
