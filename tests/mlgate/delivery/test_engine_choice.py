@@ -53,7 +53,9 @@ def test_without_an_engine_a_deploy_is_a_commit_and_says_that_nothing_was_starte
     deployed = Report.read(project.reports / "deploy.json")
     assert [(check.id, check.status) for check in deployed.checks] == [("ready", "skip")]
     assert deployed.status == "skip"
-    assert "staging: skip: no cluster connected" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "staging: skip: no cluster connected" in said
+    assert "nothing was started or smoked here" in said
     assert Ledger(project).read("staging") == release
     assert processes_of(project) == []
     assert main(["promote", "--approved-by", "Ada"]) == 0

@@ -10,7 +10,7 @@ from typing import Any
 from mlgate.engine.bundles import ARTIFACTS, bundle_of
 from mlgate.engine.interface import Running
 from mlgate.engine.kubectl import Kubectl
-from mlgate.engine.none import SKIPPED
+from mlgate.engine.none import SKIPPED, skipped
 from mlgate.engine.shield import open_to_ctrl_c
 from mlgate.engine.smoke import smoke, smoke_without_golden
 from mlgate.errors import DataError, InfraError
@@ -50,8 +50,7 @@ class Kubernetes:
     def release(self, environment: str, release: Release) -> list[Check]:
         kubectl = self._at(environment)
         if kubectl is None:
-            said = f"skip: {SKIPPED}; env/{environment} names {release.version}"
-            return [Check(id="ready", title="The release is ready", status="skip", evidence=said)]
+            return [skipped(environment, release)]
         found = self._committed(environment, release)
         kubectl.apply([document for document in found if document["kind"] == "Namespace"])
         self._need_secrets(kubectl, found)
