@@ -88,6 +88,7 @@ class Machine:
             "STAND_IN_UV": self.uv,
             "STAND_IN_PYTHON": sys.executable,
             "STAND_IN_ARTIFACT": str(STAND_INS / "artifact.py"),
+            "STAND_IN_CACHE": str(STAND_INS / "cache.py"),
             "STAND_IN_ENVIRONMENTS": str(self.folder / "environments"),
             "STAND_IN_ATTESTED": str(home / "attested"),
             "STAND_IN_CACHED": str(home / "cached"),
@@ -100,9 +101,13 @@ class Machine:
 
     def run(
         self, forge: Forge, workflows: Path, workflow: str, event: Event, home: Path, *, job: str = "",
-        read_only: bool = False, timeout: float = 900, secrets: dict[str, str] | None = None, **environ: str,
+        read_only: bool = False, timeout: float = 900, secrets: dict[str, str] | None = None,
+        caches: Path | None = None, **environ: str,
     ) -> Done:  # fmt: skip
-        """Run `workflow` (a file of `workflows`) on an event; `job` runs that job and what it needs."""
+        """Run `workflow` (a file of `workflows`) on an event; `job` runs that job and what it needs.
+
+        `caches` is the folder of a cache server, which there is none of otherwise.
+        """
         environment = self.environ(home) | environ
         checkout = home / "workdir"
         tokens = give_tokens(forge, workflows, checkout / ".github" / "workflows", workflow, read_only)
@@ -118,7 +123,9 @@ class Machine:
             "-P",
             "ubuntu-latest=-self-hosted",
         ]
-        command += ["--json", "--no-skip-checkout", "--no-cache-server", "--concurrent-jobs", "2", "-a", event.actor]
+        command += ["--json", "--no-skip-checkout", "--concurrent-jobs", "2", "-a", event.actor]
+        cached = ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(caches)]
+        command += cached if caches else ["--no-cache-server"]
         command += ["--artifact-server-path", str(home / "artifacts"), "--artifact-server-addr", "127.0.0.1"]
         command += ["--artifact-server-port", str(free_port()), "-s", f"GITHUB_TOKEN={tokens['']}"]
         command += [word for key, value in (secrets or {}).items() for word in ("-s", f"{key}={value}")]

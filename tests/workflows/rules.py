@@ -212,13 +212,16 @@ def credentials_stay_only_where_a_job_pushes(folder: Folder) -> Iterator[str]:
 
 
 @rule
-def release_jobs_restore_no_cache(folder: Folder) -> Iterator[str]:
-    """A job that builds, signs or deploys restores no cache: a pull request may have filled it."""
+def only_pull_requests_restore_a_cache(folder: Folder) -> Iterator[str]:
+    """A cache that a pull request may have filled is restored by its own read-only jobs alone: what others build with,
+    train, sign, deploy or watch comes from the lock."""
     for name, job, content in folder.jobs():
-        trusted = set(content.get("permissions", {}).values()) & WRITES or "environment" in content
+        reads = not WRITES & set(map(str, content.get("permissions", {}).values())) and "environment" not in content
+        if reads and events(folder.workflows[name]) <= FORKS:
+            continue
         for step in content.get("steps", []):
             cached = str(step.get("with", {}).get("cache", "false")).lower() != "false"
-            if trusted and (cached or "actions/cache" in step.get("uses", "")):
+            if cached or "actions/cache" in step.get("uses", ""):
                 yield f"{name} {job}: {step['uses']}"
 
 

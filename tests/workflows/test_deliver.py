@@ -59,7 +59,7 @@ def test_a_merge_is_built_once_and_committed_to_staging_and_nowhere_else(deliver
 
 
 def test_case_3_no_job_of_a_delivery_restores_a_cache_that_a_fork_may_have_filled(delivered) -> None:
-    """What setup-uv was told, a job each; `rules.release_jobs_restore_no_cache` reads the other workflows."""
+    """What setup-uv was told, a job each; test_cache_poisoning.py shows what a cache would do."""
     _, _, done = delivered
     assert done.cached == dict.fromkeys(("gates", "build", "staging"), "false")
 

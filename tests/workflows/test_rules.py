@@ -50,8 +50,8 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "credentials_stay_only_where_a_job_pushes": (
         "workflows/pull-request.yml", "persist-credentials: false", "persist-credentials: true",
     ),
-    "release_jobs_restore_no_cache": (
-        "workflows/promote.yml", r"(uses: ./.github/actions/setup)\n", r'\1\n        with:\n          cache: "true"\n',
+    "only_pull_requests_restore_a_cache": (
+        "workflows/deliver.yml", r"(uses: ./.github/actions/setup)\n", r'\1\n        with:\n          cache: "true"\n',
     ),
     "inputs_used_are_declared": ("workflows/promote.yml", r"          approved-by:", "          approved_by:"),
     "every_run_names_its_shell": ("actions/setup/action.yml", r"      shell: bash\n", ""),
