@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -40,9 +39,10 @@ def machine(program, needs, run, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def world(bake, mlgate, run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(bake, run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small project, trained, packaged, in staging and production, and its bare origin: made once for all workers."""
     from small_repository import shrink
+    from world import make
 
     folder = kept(tmp_path_factory, "world")
     with (folder.parent / "world.lock").open("w") as lock:
@@ -50,35 +50,9 @@ def world(bake, mlgate, run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (folder / "made").exists():
             return folder
         shutil.rmtree(folder, ignore_errors=True)
-        clone = bake(folder / "baked").rename(folder / "clone")
-        shrink(clone)
-        _without_engine(clone)
-
-        def must(*words: str) -> None:
-            done = run(list(words), clone) if words[0] == "git" else mlgate(clone, *words)
-            assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-
-        must("ingest")
-        done = run([sys.executable, "-m", "dvc", "repro", "--quiet"], clone, PYTHONPATH=str(clone / "src"))
-        assert done.returncode == 0, done.stdout + done.stderr
-        must("git", "add", "-A")
-        must("git", "commit", "-qm", "A first model on a small world")
-        must("package")
-        must("deploy", "--env", "staging")
-        must("promote")
-        must("git", "init", "-q", "--bare", "-b", "main", str(folder / "origin.git"))
-        must("git", "remote", "add", "origin", str(folder / "origin.git"))
-        must("git", "push", "-q", "origin", "main", "env/staging", "env/production")
+        make(folder, bake, run, shrink)
         (folder / "made").touch()
     return folder
-
-
-def _without_engine(repository: Path) -> None:
-    """On GitHub nothing keeps running after a job: something else watches the branches."""
-    path = repository / "params.yaml"
-    text, found = re.subn(r"(?m)^  engine: process\b", "  engine: none", path.read_text(encoding="utf-8"))
-    assert found == 1
-    path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
