@@ -46,7 +46,7 @@ _SUBJECT = ("data_digest", "model_digest", "image_digest")
 def page(verdict: Verdict) -> str:
     """A report for the step's summary."""
     lines = [f"### {MARK[verdict.status]} {escape(verdict.verb)}: {verdict.status}", ""]
-    rows = [(c.id, f"{MARK[c.status]} {c.status}", c.number, _text(c.threshold), c.evidence) for c in verdict.checks]
+    rows = [(c.id, f"{MARK[c.status]} {c.status}", c.number, c.limit, c.evidence) for c in verdict.checks]
     lines.append(table(("check", "verdict", "observed", "threshold", "evidence"), rows))
     lines += [f"- **{escape(c.id)}**: {escape(c.mend)}" for c in verdict.checks if c.red and c.mend]
     lines += [f"- {escape(note)}" for note in verdict.notes]
@@ -92,10 +92,6 @@ def _red(found: list[Verdict], words: list[str], code: int) -> list[tuple[str, s
     if code and not rows:
         rows.append((" ".join(words[:2]), f"ended with {code}; the log above says why"))
     return rows
-
-
-def _text(number: float | None) -> str:
-    return "" if number is None else f"{number:.4g}"
 
 
 if __name__ == "__main__":

@@ -43,6 +43,43 @@ def test_one_comment_is_made_then_updated_in_place(step, reports, github) -> Non
     assert again.summary
 
 
+def test_a_model_that_beats_production_is_not_let_through_in_words_where_another_gate_is_red(step, reports) -> None:
+    power = {"id": "power", "title": "power", "status": "fail", "evidence": "it sees nothing", "mend": "widen it"}
+    loosened = {"id": "thresholds", "title": "thresholds", "status": "fail", "evidence": "0.4 became 0"}
+    champion = {**SHOWN, "status": "pass"}
+    good = step(MODULE, reports(evaluate=[FLOOR, champion], validate=[FLOOR]), NEEDS=NEEDS)
+    assert "it may replace it" in good.summary
+    for verbs in ({"evaluate": [FLOOR, champion, power]}, {"evaluate": [FLOOR, champion], "validate": [loosened]}):
+        done = step(MODULE, reports(**verbs), NEEDS=NEEDS)
+        assert "it may replace it" not in done.summary
+        assert "another gate is red, so it may **not** replace it" in done.summary
+
+
+def test_the_page_says_how_much_was_judged_what_was_not_and_why(step, reports) -> None:
+    skipped = {"id": "freshness", "title": "The data are fresh", "status": "skip", "evidence": "no time column"}
+    many = {"id": "rows", "title": "Enough rows", "status": "pass", "observed": 18870.0, "threshold": 5000.0}
+    red = {**FLOOR, "status": "fail", "title": "The metric clears its floor", "mend": "improve it"}
+    done = step(MODULE, reports(evaluate=[red], validate=[many, skipped]), NEEDS=NEEDS)
+    assert "3 checks: 1 green, 1 red, 1 not judged" in done.summary
+    assert "It must not be merged before what is red is mended." in done.summary
+    assert "- ⏭️ **freshness**: no time column" in done.summary
+    assert "- ❌ **floor** (evaluate): The metric clears its floor: no. *Next: improve it*" in done.summary
+    assert "| validate | verdict | observed | threshold | evidence |" in done.summary
+    assert "| rows: Enough rows | ✅ pass | 18,870 | 5,000 |" in done.summary
+
+
+def test_the_image_s_part_shows_how_the_release_answered_and_how_fast(step, reports) -> None:
+    latency = {"id": "latency", "title": "Single rows in time", "status": "pass", "observed": 47.7, "threshold": 500,
+               "unit": "ms", "evidence": "20 single rows"}  # fmt: skip
+    tree = {"id": "clean-tree", "title": "Everything is committed", "status": "pass", "evidence": "at 0123"}
+    change = {"id": "data-change", "title": "Against main", "status": "pass", "evidence": "the same rows"}
+    done = step(MODULE, reports(package=[tree, latency], validate=[change]), NEEDS=NEEDS)
+    image = done.summary.partition("### Image")[2].partition("### Gates")[0]
+    assert "| Single rows in time | ✅ pass | 47.7 ms | 500 | 20 single rows |" in image
+    assert "Everything is committed" not in image
+    assert "Against main: the same rows" in done.summary.partition("### Data")[2].partition("###")[0]
+
+
 def test_our_comment_is_found_on_a_late_page_and_a_copy_of_its_marker_is_not_ours(step, reports, github) -> None:
     github.comments += [
         {"number": n, "id": n, "body": f"{MARKER}\nmine", "user": {"login": "mallory"}} for n in range(1, 251)

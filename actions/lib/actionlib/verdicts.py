@@ -36,6 +36,11 @@ class Check:
         words += f" [{shown(self.interval[0])}, {shown(self.interval[1])}]" if self.interval else ""
         return f"{words} {self.unit}".strip()
 
+    @property
+    def limit(self) -> str:
+        """The threshold as it is read: `5,000`, `0.4`; empty where there is none."""
+        return "" if self.threshold is None else shown(self.threshold)
+
 
 def shown(number: float) -> str:
     """A number as people write it: `221,715`, `0.5951`."""

@@ -93,7 +93,7 @@ def power_check(
     elif refused:
         check.mend = (
             f"raise gates.champion.margin to {np.ceil(found.needed * 1000) / 1000:g}, or widen split.holdout to "
-            f"{math.ceil((found.needed / margin) ** 2)} times as many cases"
+            f"{math.ceil((found.needed / margin) ** 2):,} times as many cases"
         )
     elif margin < found.needed:
         check.evidence = f"warning: {found.sentence}"
