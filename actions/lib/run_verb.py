@@ -1,7 +1,8 @@
 """Runs a verb of the project's own locked environment and shows its report: log, annotations, summary, outputs.
 
 `run_verb.py [--show REPORT,REPORT] PROGRAM WORD…` runs `uv run --locked PROGRAM WORD…`. A word `--option=` without a
-value is left out. The exit code is the verb's; what no report confirms is never `pass`.
+value is left out. The exit code is the verb's, and 1 where that was 0 and a report is red or the last one shown, which
+judges, is not there: what no report confirms is never `pass`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from actionlib.markdown import escape, summarise, table
 from actionlib.problems import GATE_FAILED, INFRASTRUCTURE, ActionError, ended
-from actionlib.verdicts import MARK, Verdict, fresh, worst
+from actionlib.verdicts import MARK, Check, Verdict, fresh, worst
 from actionlib.workflow import annotate_all, group, output
 
 PROGRAMS = ("mlgate", "dvc", "pytest", "pre-commit")
@@ -29,7 +30,10 @@ def main(argv: list[str], level: str = "error") -> int:
     with group(" ".join(words)):
         code = call(words)
     found = [verdict for name in show if (verdict := fresh(Path("reports"), name, started))]
+    if code == 0 and show and show[-1] not in [verdict.verb for verdict in found]:
+        found.append(unjudged(show[-1]))
     status = _status(code, found)
+    code = code or (GATE_FAILED if status in ("fail", "error") else 0)
     for verdict in found:
         summarise(page(verdict))
     annotate_all((level, title, message) for title, message in _red(found, words, code))
@@ -38,6 +42,12 @@ def main(argv: list[str], level: str = "error") -> int:
     output({"status": status, "exit-code": str(code), **digests})
     print(f"{' '.join(words[:2])}: {status}")
     return code
+
+
+def unjudged(verb: str) -> Verdict:
+    """What to think of a verb that said nothing: its stage was taken out of dvc.yaml, or it did not run."""
+    why, mend = f"no report of {verb}, so nothing was judged", f"let dvc.yaml and this step run `mlgate {verb}`"
+    return Verdict(verb, "error", [Check(verb, verb, "error", None, None, None, "", why, mend)])
 
 
 _SUBJECT = ("data_digest", "model_digest", "image_digest")

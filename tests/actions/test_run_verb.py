@@ -36,9 +36,17 @@ def test_an_exit_code_is_believed_over_a_green_report(step, uv, report, tmp_path
     assert done.outputs["status"] == status
 
 
-def test_a_red_report_is_believed_over_an_exit_code(step, uv, report, tmp_path) -> None:
+def test_a_red_report_is_believed_over_an_exit_code_and_fails_the_step(step, uv, report, tmp_path) -> None:
     done = step(RUN, tmp_path, "mlgate", "evaluate", **uv("evaluate", 0, report("evaluate", BAD)))
     assert done.outputs["status"] == "fail"
+    assert done.code == 1
+
+
+@pytest.mark.parametrize("words", [("mlgate", "evaluate"), ("--show", "validate,train,evaluate", "dvc", "repro")])
+def test_a_step_whose_judge_left_no_report_is_red_whatever_its_exit_code(step, uv, report, tmp_path, words) -> None:
+    done = step(RUN, tmp_path, *words, **uv("repro", 0))
+    assert (done.code, done.outputs["status"]) == (1, "error")
+    assert "::error title=evaluate%3A evaluate::no report of evaluate, so nothing was judged; next: " in done.log
 
 
 def test_a_report_of_an_earlier_run_says_nothing_of_this_one(step, uv, report, tmp_path) -> None:

@@ -124,8 +124,11 @@ def test_an_image_is_told_in_two_parts_and_its_credentials_are_gone_afterwards(s
     assert "canary" not in done.log
 
 
-def test_a_deployment_takes_images_of_the_repository_that_params_name(step, uv, clone, tmp_path) -> None:
-    path = uv("promote", image_repository="registry.example.org/bank/fraud")
+DONE = {"id": "ledger", "title": "ledger", "status": "pass"}
+
+
+def test_a_deployment_takes_images_of_the_repository_that_params_name(step, uv, report, clone, tmp_path) -> None:
+    path = uv("promote", 0, report("promote", DONE), image_repository="registry.example.org/bank/fraud")
     done = step("deploy/deploy_release.py", clone.folder, VERB="promote", GH_TOKEN="canary", **path)
     assert done.code == 0, done.log
     environ = (tmp_path / "bin" / "environ").read_text()
@@ -154,8 +157,10 @@ def test_a_package_that_failed_gives_no_release(step, uv, packaged, tmp_path) ->
         ({"VERB": "rollback", "ENVIRONMENT": "production", "TO": "-rf"}, ["rollback", "--env=production", "--to=-rf"]),
     ],
 )
-def test_a_deployment_calls_its_verb_and_says_whether_the_branch_moved(step, uv, clone, tmp_path, env, words) -> None:
-    path = uv(words[0])
+def test_a_deployment_calls_its_verb_and_says_whether_the_branch_moved(
+    step, uv, report, clone, tmp_path, env, words
+) -> None:
+    path = uv(words[0], 0, report(words[0], DONE))
     done = step("deploy/deploy_release.py", clone.folder, **env, **path)
     assert (done.code, done.outputs["changed"], done.outputs["commit"]) == (0, "false", "")
     assert (tmp_path / "bin" / "called").read_text().splitlines()[2:] == ["mlgate", *words]

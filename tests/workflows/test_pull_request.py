@@ -82,15 +82,19 @@ def test_a_first_model_is_judged_by_the_floor_alone_where_no_production_is_there
     assert "nothing is in production yet: the floor alone decides" in done.text, done.told()
 
 
-def hostile(scene, canary) -> dict[str, str | bytes]:
-    """What a stranger can put into a tree: no thresholds, a pickle for a model, a file that looks like an option."""
+def hostile(scene, canary, stolen) -> dict[str, str | bytes]:
+    """What a stranger can put into a tree: no thresholds, a pipeline that looks around, a pickle for a model, a file
+    that looks like an option."""
     params = (scene.clone / "params.yaml").read_text(encoding="utf-8")
     params = re.sub(r"(?m)^    threshold: .*$", "    threshold: 0.0", params)
     pickle = b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+    pipeline = (scene.clone / "dvc.yaml").read_text(encoding="utf-8")
+    pipeline = pipeline.replace("cmd: mlgate validate", f"cmd: env >{stolen} && mlgate validate")
     workflow = scene.show("main", ".github/workflows/pull-request.yml")
     loud = workflow.replace("permissions: {}", "permissions: write-all", 1)
     return {
         "params.yaml": params,
+        "dvc.yaml": pipeline,
         "data/-rf": "x",
         "models/model.skops": pickle,
         ".github/workflows/pull-request.yml": loud,
@@ -99,8 +103,8 @@ def hostile(scene, canary) -> dict[str, str | bytes]:
 
 
 def test_cases_1_2_4_5_a_hostile_fork_gets_no_right_no_secret_no_execution_and_its_words_stay_words(scene) -> None:
-    canary = scene.folder / "canary"
-    scene.commit(TITLE, hostile(scene, canary))
+    canary, stolen = scene.folder / "canary", scene.folder / "stolen"
+    scene.commit(TITLE, hostile(scene, canary, stolen))
     event = scene.pull_request(NAME, title=TITLE, body="<script>alert(1)</script>", fork="eve")
     before = scene.refs()
     secret = "s3cr3t-canary-of-the-repository"
@@ -116,4 +120,6 @@ def test_cases_1_2_4_5_a_hostile_fork_gets_no_right_no_secret_no_execution_and_i
     assert not canary.exists()
     assert not [path for name in ("x", "y") for path in scene.folder.rglob(name)]
     assert secret not in done.text
+    found = stolen.read_text(encoding="utf-8")
+    assert not [word for word in (secret, *scene.forge.tokens) if word in found], "a stage of dvc.yaml may look around"
     assert done.jobs["performance"].result == "failure", "a model in the tree is none that DVC made"

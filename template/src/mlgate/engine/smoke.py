@@ -15,6 +15,7 @@ from mlgate.report import Check
 TOLERANCE = 1e-9  # relative above one: the same code on the same machine has no reason for more
 PROBE = {"x-mlgate-probe": "smoke"}  # the service logs these rows as a probe, and does not remember them
 SINGLE, SLOW = 20, 1  # single rows that are asked for, and how many of them are beyond the 95th percentile
+SKEW = "the service gives other scores than the model gave when it was built: compare features() with what is served"
 BROKEN = b'{"rows": [{"no_such_column": "?"}]}'
 
 
@@ -63,9 +64,11 @@ def smoke_without_golden(url: str, version: str, reason: str) -> list[Check]:
 
 def _version(answer: Any, version: str) -> Check:
     said = answer.headers.get("x-model-version", "nothing")
+    good = said == version
     return Check(
-        id="version", title="The answer names the version", status="pass" if said == version else "fail",
-        evidence=f"x-model-version: {said}",
+        id="version", title="The answer names the version", status="pass" if good else "fail",
+        evidence=f"x-model-version: {said}" + ("" if good else f", not {version}"),
+        mend="" if good else "something else answers there, or front.py in mlgate.serving was changed: deploy it again",
     )  # fmt: skip
 
 
@@ -83,13 +86,15 @@ def _golden(answer: Any, expected: Sequence[Any]) -> Check:
     good = worst <= TOLERANCE
     evidence = f"{len(wanted)} rows, largest difference {worst:.2g}"
     return Check(id="golden", title="The golden rows score as at build time", status="pass" if good else "fail",
-                 observed=worst if math.isfinite(worst) else None, threshold=TOLERANCE, evidence=evidence)  # fmt: skip
+                 observed=worst if math.isfinite(worst) else None, threshold=TOLERANCE, evidence=evidence,
+                 mend="" if good else SKEW)  # fmt: skip
 
 
 def _contract(refusal: Any) -> Check:
     good = 400 <= refusal.status_code < 500
     return Check(id="contract", title="Nonsense is refused", status="pass" if good else "fail",
-                 evidence=f"an unknown column was answered by {refusal.status_code}")  # fmt: skip
+                 evidence=f"an unknown column was answered by {refusal.status_code}",
+                 mend="" if good else "refuse what the contract does not name: mlgate.serving.rows does")  # fmt: skip
 
 
 def _latency(client: Any, rows: Sequence[Any], most: float) -> Check:
@@ -101,6 +106,10 @@ def _latency(client: Any, rows: Sequence[Any], most: float) -> Check:
         taken.append((time.perf_counter() - started) * 1e3)
     p95 = sorted(taken)[-SLOW - 1]
     evidence = f"{len(taken)} single rows: median {statistics.median(taken):.1f} ms, p95 {p95:.1f} ms"
+    if len(taken) < SINGLE:
+        evidence = (
+            f"{SLOW + 1} of the first {len(taken)} single rows took {p95:.1f} ms or longer, and {most:g} is the most"
+        )
     return Check(id="latency", title="Single rows are answered in time", status="pass" if p95 <= most else "fail",
                  observed=p95, threshold=most, unit="ms", evidence=evidence,
                  mend="" if p95 <= most else "find what is slow, or raise deploy.latency_ms")  # fmt: skip
@@ -118,4 +127,5 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _failed(name: str, evidence: str) -> Check:
-    return Check(id=name, title="The golden rows score as at build time", status="fail", evidence=evidence)
+    mend = "look at its last words: `mlgate serve --env ENV --logs`, or the job's log"
+    return Check(id=name, title="The golden rows score as at build time", status="fail", evidence=evidence, mend=mend)
