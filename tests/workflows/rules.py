@@ -70,6 +70,10 @@ def _read(path: Path) -> dict[Any, Any]:
     return content
 
 
+def _only_reads(job: dict[str, Any]) -> bool:
+    return not WRITES & set(map(str, job.get("permissions", {}).values())) and "environment" not in job
+
+
 def events(workflow: dict[Any, Any]) -> set[str]:
     on = workflow["on"]
     return {on} if isinstance(on, str) else set(on)
@@ -138,6 +142,25 @@ def all_green_needs_every_job(folder: Folder) -> Iterator[str]:
             yield f"{name}: all-green does not need {', '.join(sorted(missing)) or 'anything'}"
         elif "always()" not in str(last.get("if", "")):
             yield f"{name}: all-green is skipped, and so counts as green, where a job before it is red"
+
+
+@rule
+def no_job_waits_for_what_it_does_not_use(folder: Folder) -> Iterator[str]:
+    """A job that only reads needs another for its outputs, result or artifact; one that writes may wait for a gate."""
+    for name, workflow in folder.workflows.items():
+        for job, content in workflow["jobs"].items():
+            said = str(content)
+            waits = "toJSON(needs)" in said or not _only_reads(content)
+            needs = [] if waits else content.get("needs", [])
+            for need in [needs] if isinstance(needs, str) else needs:
+                shared = _artifacts(workflow["jobs"][need], "upload") & _artifacts(content, "download")
+                if f"needs.{need}." not in said and not shared:
+                    yield f"{name} {job}: needs {need} for nothing"
+
+
+def _artifacts(job: dict[str, Any], direction: str) -> set[str]:
+    steps = [step for step in job.get("steps", []) if f"actions/{direction}-artifact@" in step.get("uses", "")]
+    return {str(step.get("with", {}).get("name")) for step in steps}
 
 
 @rule
@@ -216,8 +239,7 @@ def only_pull_requests_restore_a_cache(folder: Folder) -> Iterator[str]:
     """A cache that a pull request may have filled is restored by its own read-only jobs alone: what others build with,
     train, sign, deploy or watch comes from the lock."""
     for name, job, content in folder.jobs():
-        reads = not WRITES & set(map(str, content.get("permissions", {}).values())) and "environment" not in content
-        if reads and events(folder.workflows[name]) <= FORKS:
+        if _only_reads(content) and events(folder.workflows[name]) <= FORKS:
             continue
         for step in content.get("steps", []):
             cached = str(step.get("with", {}).get("cache", "false")).lower() != "false"

@@ -40,6 +40,9 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "nothing_is_granted_on_top": ("workflows/deliver.yml", r"(?m)^permissions: \{\}", "permissions: read-all"),
     "jobs_are_named_and_end": ("workflows/pull-request.yml", r"    timeout-minutes: \d+\n", ""),
     "all_green_needs_every_job": ("workflows/deliver.yml", r"needs: \[gates, build, ", "needs: [gates, "),
+    "no_job_waits_for_what_it_does_not_use": (
+        "workflows/pull-request.yml", r"needs: \[performance\]", "needs: [performance, lint]",
+    ),
     "a_deploy_is_never_cancelled": ("workflows/deliver.yml", "cancel-in-progress: false", "cancel-in-progress: true"),
     "every_workflow_has_a_group": ("workflows/prove.yml", r"  group: prove\n", ""),
     "no_event_gives_a_fork_more": ("workflows/pull-request.yml", r"  pull_request:", "  pull_request_target:"),

@@ -27,18 +27,24 @@ def lint(run, program, environ):
     def _lint(tool: str, root: Path):
         workflows = [str(path) for path in sorted((root / ".github" / "workflows").glob("*.yml"))]
         actions = [str(path) for path in sorted((root / ".github" / "actions").glob("*/action.yml"))]
+        forms = [str(path) for path in sorted((root / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))]
         commands = {
             "actionlint": [program("actionlint"), "-shellcheck", str(here / "shellcheck"), "-pyflakes=", *workflows],
             "zizmor": [str(here / "zizmor"), *AUDIT, *([".github", "actions"] if root == TEMPLATE else ["."])],
             "check-jsonschema": [*schema, "vendor.github-workflows", *workflows],
             "actions-schema": [*schema, "vendor.github-actions", *actions],
+            "dependabot-schema": [*schema, "vendor.dependabot", ".github/dependabot.yml"],
+            "forms-schema": [*schema, "vendor.github-issue-forms", *forms],
         }
         return run(commands[tool], root)
 
     return _lint
 
 
-@pytest.mark.parametrize("tool", ["actionlint", "zizmor", "check-jsonschema", "actions-schema"])
+LINTERS = ("actionlint", "zizmor", "check-jsonschema", "actions-schema", "dependabot-schema", "forms-schema")
+
+
+@pytest.mark.parametrize("tool", LINTERS)
 def test_every_baked_option_passes(option, lint, tool: str) -> None:
     done = lint(tool, option)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,6 +54,15 @@ def test_the_template_s_own_workflows_pass(lint) -> None:
     for tool in ("actionlint", "zizmor", "check-jsonschema"):
         done = lint(tool, TEMPLATE)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["params.yaml", "dvc.yaml", "governance/", ".github/", "src/mlgate/", "deploy/"], ids=lambda path: path
+)
+def test_what_decides_over_a_model_has_an_owner_of_its_own(option, path: str) -> None:
+    assert (option / path).exists()
+    lines = (option / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.split()[:1] == [f"/{path}"] and line.split()[1:]]
 
 
 def scripts(root: Path) -> dict[str, str]:
@@ -83,6 +98,8 @@ def test_every_run_passes_shellcheck_and_a_bad_one_does_not(option, run, tmp_pat
         ("zizmor", "workflows/pull-request.yml", "  pull_request:", "  pull_request_target:", "dangerous-triggers"),
         ("check-jsonschema", "workflows/deliver.yml", "timeout-minutes: 60", "timeout_minutes: 60", "timeout_minutes"),
         ("actions-schema", "actions/setup/action.yml", "using: composite", "used: composite", "using"),
+        ("dependabot-schema", "dependabot.yml", "interval: weekly", "interval: often", "often"),
+        ("forms-schema", "ISSUE_TEMPLATE/data.yml", "description:", "describe:", "describe"),
     ],
 )
 def test_each_linter_is_red_on_a_bad_line(baked, lint, tmp_path, tool, file, before, after, words) -> None:
