@@ -11,7 +11,9 @@ from forge.server import Forge
 from scene import NAME, OWNER, Scene
 
 TEMPLATE = Path(__file__).resolve().parents[2]
-APPLY = [rule for rule in rules.RULES if rule.__name__ != "runners_are_pinned"]  # the bake matrix names two systems
+# The bake matrix names two systems; a release is refused for its tag before anything is tested.
+LEFT_OUT = ("runners_are_pinned", "no_job_waits_for_what_it_does_not_use")
+APPLY = [rule for rule in rules.RULES if rule.__name__ not in LEFT_OUT]
 TEXT = "# Changes\n\n## 1.1.0, 2026-10-01\n\n- New.\n\n## 1.0.0, unreleased\n\n- Old.\n\n## 0.9.0, 2026-01-01\n\n"
 
 
