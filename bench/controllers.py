@@ -49,7 +49,9 @@ def main(argv: list[str] | None = None) -> int:
 def on_a_cluster(run: Callable[[Cluster, Path], dict[str, Any]], work: Path) -> dict[str, Any]:
     """Run it on a control plane of its own that knows all kinds."""
     with ToyService() as service, control_plane(str(program("cluster")), work / "cluster", service.port) as cluster:
-        cluster.kubectl("apply", "--server-side", *(word for path in definitions() for word in ("-f", str(path))))
+        paths = [word for path in definitions() for word in ("-f", str(path))]
+        cluster.kubectl("apply", "--server-side", *paths)
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
         return run(cluster, work)
 
 

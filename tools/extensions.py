@@ -37,7 +37,17 @@ DEFINITIONS = {
         "experiment",
     ),
     "github.com/fluxcd/kustomize-controller": ("kustomize.toolkit.fluxcd.io_kustomizations",),
-    "github.com/fluxcd/source-controller": ("source.toolkit.fluxcd.io_gitrepositories",),
+    "github.com/fluxcd/source-controller": tuple(
+        f"source.toolkit.fluxcd.io_{kind}"
+        for kind in (
+            "gitrepositories",
+            "buckets",
+            "externalartifacts",
+            "helmcharts",
+            "helmrepositories",
+            "ocirepositories",
+        )
+    ),
     "github.com/kyverno/kyverno": ("policies.kyverno.io_imagevalidatingpolicies",),
 }
 # Taken in another version than a module's own lock has: what Go's proxy gives out.
@@ -59,7 +69,7 @@ def source(module: str) -> Path:
 
 
 def definitions() -> list[Path]:
-    """The CustomResourceDefinitions of all kinds that a generated repository uses, and of what those make."""
+    """The CustomResourceDefinitions of all kinds that a generated repository uses, or its controllers ask for."""
     found = []
     for module, names in DEFINITIONS.items():
         unpacked = source(module)
