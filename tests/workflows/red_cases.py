@@ -59,6 +59,13 @@ RED: dict[str, dict[str, str]] = {
 }
 
 
+# What the checks before a commit say of the case `untidy`.
+UNTIDY = (
+    "untidy.py:1:8", "untidy.py:3: error", "key.md holds a private key", "large.bin has 11.0 MB", "colour: unknown key",
+    "owners.accountable", "data/raw.parquet",
+)  # fmt: skip
+
+
 class Stranger:
     """A type that no allow-list names."""
 
@@ -157,7 +164,20 @@ def _code(scene: Scene) -> dict[str, Case]:
             {"tests/red/test_red.py": "def test_red() -> None:\n    assert 1 == 2\n"},
             inputs={"tests": "tests/red"},
         ),
-        "untidy": Case("check-code", {"src/model/untidy.py": "import os\n"}),
+        "untidy": Case("check-code", _untidy(scene)),
+    }
+
+
+def _untidy(scene: Scene) -> Files:
+    """What each check before a commit refuses."""
+    governance = _text(scene, "governance/model.yaml")
+    return {
+        "src/model/untidy.py": "import os\n\nNUMBER: int = 'one'\n",
+        "docs/key.md": "-----BEGIN {} PRIVATE KEY-----\n".format("RSA"),
+        "docs/large.bin": bytes(11_000_000),
+        "params.yaml": _text(scene, "params.yaml") + "colour: blue\n",
+        "governance/model.yaml": _changed(governance, (r"  accountable: ", '  accountable: ""')),
+        "data/raw.parquet": b"rows",
     }
 
 
