@@ -48,7 +48,6 @@ def own_storage(needs: Callable[..., None], tmp_path: Path, monkeypatch) -> None
     files = {
         "containers.conf": CONTAINERS_CONF,
         "storage.conf": f'[storage]\ndriver = "overlay"\ngraphroot = "{tmp_path}/graph"\nrunroot = "{tmp_path}/run"\n',
-        "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}',
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -136,6 +137,10 @@ class DeploySection(Section):
         default="process", description="what runs a release; `none`: something else watches the branches"
     )
     soak: Duration | None = Field(default=None, description="a release is this long in staging before it is promoted")
+    urls: dict[Literal["staging", "production"], Annotated[str, Field(pattern=r"^https?://[^\s?#]*[^\s?#/]$")]] = Field(
+        default={}, description="where a release answers that something else starts; it is smoked there"
+    )
+    settle: Duration = Field(default=timedelta(minutes=10), description="how long it may take to answer there")
     latency_ms: int = Field(
         default=500, ge=1, description="p95 of single rows in the smoke test; a slower release takes no traffic"
     )

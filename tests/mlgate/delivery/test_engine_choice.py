@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toy_repository import processes_of, toy_release
+from toy_repository import STAGING, commit_all, processes_of, toy_release
 
 from mlgate.cli import main
 from mlgate.engine import ENGINES, Engine, engine_of
@@ -13,6 +19,8 @@ from mlgate.errors import ConfigError
 from mlgate.ledger import Ledger
 from mlgate.project import Project
 from mlgate.report import Report
+
+TOY = Path(__file__).with_name("toy_service.py")
 
 
 def chosen(folder: Path, name: str | None = None) -> Engine:
@@ -65,3 +73,80 @@ def test_without_an_engine_a_deploy_is_a_commit_and_says_that_nothing_was_starte
     for more in ([], ["--restart"], ["--logs"], ["--stop"]):
         assert main(["serve", "--env", "staging", *more]) == 0
     assert processes_of(project) == []
+
+
+@pytest.fixture
+def agent(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """What watches the branch of staging, in a thread: it starts what the ledger names without asking it anything."""
+    ended, started = threading.Event(), threading.Thread(target=lambda: follow(project, ended))
+    params = project.root / "params.yaml"
+    urls = f"{{staging: 'http://127.0.0.1:{STAGING}'}}"
+    params.write_text(f"{params.read_text()}deploy: {{settle: 2m, urls: {urls}}}\n")
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("MLGATE_ENGINE", "none")
+    yield started.start
+    ended.set()
+    if started.ident:
+        started.join()
+
+
+def follow(project: Project, ended: threading.Event) -> None:
+    there, child = None, None
+    while not ended.wait(0.05):
+        wanted = Ledger(Project(project.root)).read("staging")
+        if wanted and wanted != there:
+            end(child)
+            fault = (project.state / "releases" / wanted.hex / "fault").read_text()
+            command = [sys.executable, str(TOY), str(STAGING), wanted.version, fault]
+            child = subprocess.Popen(command, env={**os.environ, "MLGATE_ENVIRONMENT_STATE": str(project.root)})
+            there = wanted
+    end(child)
+
+
+def end(child: subprocess.Popen[bytes] | None) -> None:
+    if child:
+        child.terminate()
+        child.wait()
+
+
+def checked(project: Project) -> dict[str, str]:
+    return {check.id: check.status for check in Report.read(project.reports / "deploy.json").checks}
+
+
+def test_what_something_else_starts_is_waited_for_and_smoked_at_its_address(
+    project: Project, agent: Callable[[], None]
+) -> None:
+    agent()
+    good = toy_release(project, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    assert checked(project) == dict.fromkeys(("ready", "version", "golden", "contract", "latency"), "pass")
+    commit_all(project.root, "b")
+    toy_release(project, "b", "wrong-scores")
+    assert main(["deploy", "--env", "staging"]) == 1
+    assert {name for name, status in checked(project).items() if status == "fail"} == {"golden"}
+    assert Ledger(project).read("staging") == good
+    assert len(Ledger(project).entries("staging")) == 3  # the last one reverts, and is followed as well
+
+
+def test_what_nothing_starts_is_given_up_and_reverted(
+    project: Project, agent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlgate.engine.watched.PAUSE", 0.01)
+    monkeypatch.setattr("mlgate.engine.watched.time", Hurried())
+    toy_release(project, "a")
+    assert main(["deploy", "--env", "staging"]) == 1
+    (check,) = Report.read(project.reports / "deploy.json").checks
+    assert (check.id, check.status) == ("ready", "fail")
+    assert "answers with nothing" in check.evidence
+    assert "deploy.settle" in check.mend
+    assert Ledger(project).read("staging") is None
+
+
+class Hurried:
+    """Time that passes a thousand times as fast."""
+
+    def monotonic(self) -> float:
+        return time.monotonic() * 1_000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

@@ -35,14 +35,14 @@ async def predict(request: Request) -> Response:
         os._exit(1)
     if any(row.get("x") == "grow" for row in rows):
         _ = bytearray(os.urandom(1_000_000)) * 600
+    said = "someone-else" if fault == "wrong-version" else version
     if any("x" not in row for row in rows):
         status = 500 if fault == "crashes-on-nonsense" else 400
-        return JSONResponse({"error": "unknown column", "detail": []}, status)
+        return JSONResponse({"error": "unknown column", "detail": []}, status, headers={"x-model-version": said})
     if fault == "slow" and len(rows) == 1:
         await asyncio.sleep(0.6)
     offset = 0.25 if fault == "wrong-scores" else 0.0
     predictions = [{"id": row.get("id"), "score": row["x"] / 10 + offset} for row in rows]
-    said = "someone-else" if fault == "wrong-version" else version
     return JSONResponse({"model_version": said, "predictions": predictions}, headers={"x-model-version": said})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlgate.engine.watched import watched
 from mlgate.report import Check
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def skipped(environment: str, release: Release) -> Check:
 
 @dataclass(frozen=True)
 class Nothing:
-    """The engine `none`: a deploy is a commit to the ledger, and the report says that nothing was started."""
+    """The engine `none`: a deploy is a commit to the ledger. Where `deploy.urls` says at which address it will answer,
+    it is waited for and smoked there; else the report says that nothing was."""
 
     project: Project
     name: str = "none"
@@ -33,7 +35,8 @@ class Nothing:
         """There is nothing that could be in the way."""
 
     def release(self, environment: str, release: Release) -> list[Check]:
-        return [skipped(environment, release)]
+        url = next((url for name, url in self.project.params.deploy.urls.items() if name == environment), "")
+        return watched(self.project, environment, release, url) if url else [skipped(environment, release)]
 
     def resume(self, environment: str, release: Release) -> list[Check]:
         return self.release(environment, release)

@@ -62,6 +62,18 @@ def smoke_without_golden(url: str, version: str, reason: str) -> list[Check]:
     return [_version(refusal, version), golden, _contract(refusal), latency]
 
 
+def said_version(url: str) -> str:
+    """The version that answers at `url`, in words where there is none."""
+    import httpx
+
+    try:
+        headers = {"content-type": "application/json", **PROBE}
+        answer = httpx.post(f"{url}/predict", content=BROKEN, headers=headers, timeout=10, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"nothing: {error}"
+    return str(answer.headers.get("x-model-version", f"no version, but {answer.status_code}"))
+
+
 def _version(answer: Any, version: str) -> Check:
     said = answer.headers.get("x-model-version", "nothing")
     good = said == version
