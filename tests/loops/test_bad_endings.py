@@ -206,11 +206,19 @@ def count(folder, look):
 
 @pytest.mark.parametrize(
     ("words", "environment"),
-    [(("promote",), "production"), (("rollback", *STAGING), "staging"), (("serve", *STAGING, "--restart"), "staging")],
+    [
+        (("deploy", *STAGING), "staging"),
+        (("promote",), "production"),
+        (("rollback", *STAGING), "staging"),
+        (("serve", *STAGING, "--restart"), "staging"),
+    ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_ctrl_c_in_a_rollout_leaves_what_the_ledger_names_serving(prepared, environ, mlgate, words, environment):
     folder = prepared / ".mlgate" / "environments" / environment
+    if words[0] == "deploy":  # something new
+        again(prepared)
+        assert mlgate(prepared, "package").returncode == 0
     for name, moment in MOMENTS.items():
         ended_well(*Interrupted(prepared, environ, *words).when(moment(folder)))
         assert version(prepared, environment) == named(prepared, environment), name
@@ -413,31 +421,53 @@ def test_a_damaged_mlflow_database_is_exit_3_and_the_model_stays(project, call):
 
 @pytest.fixture
 def read_only():
-    """`read_only(folder)`: nobody can write there until the test is over, root included."""
-    done = []
+    """`read_only(folder)`: nobody can write there until the test is over; root, whom rights don't stop, by a mount."""
+    mounted, closed = set(), {}
 
     def _read_only(folder):
+        if os.geteuid() != 0:
+            for path in [folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())]:
+                closed[path] = path.stat().st_mode
+                path.chmod(0o555)
+            return
         for options in (["--bind", folder, folder], ["-o", "remount,ro,bind", folder]):
-            if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-                pytest.skip("mounting needs root, and without it a folder's rights are no test for root")
-            done.append(folder)
+            subprocess.run(["mount", *options], capture_output=True, check=True)
+            mounted.add(folder)
 
     yield _read_only
-    for folder in set(done):
+    for folder in mounted:
         subprocess.run(["umount", "-l", folder], check=True)
+    for path, mode in closed.items():
+        path.chmod(mode)
 
 
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [("reports", "validate"), ("reports", "status"), (".mlgate", "package"), (".mlgate", "train"), ("data", "ingest")],
+    [
+        ("reports", "validate"),
+        ("reports", "status"),
+        (".mlgate", "package"),
+        (".mlgate", "train"),
+        ("data", "ingest"),
+        (".git", "deploy"),
+        (".mlgate", "deploy"),
+        (".git", "retrain"),
+        ("src", "adopt"),
+        ("reports", "monitor"),
+    ],
 )
 def test_case_19_a_read_only_folder_is_exit_3_and_named(project, call, read_only, folder, name):
     if name == "package":
         again(project)
     if name == "train":
         edit(project, "max_iter: 20", "max_iter: 24")
+    if name == "adopt":
+        table(project)
+    if name == "deploy":
+        give_ports(project)
+        forget(project, "staging")
     read_only(project / folder)
-    words = (name, "--until", "2026-03-18") if name == "ingest" else (name,)
+    words = WORK[name][1] if name in ("ingest", "retrain", "adopt") else (name, *CALLS[name])
     refused(call, project, words, 3, folder)
 
 
