@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mlgate.params import Params
+
 
 def tree(run, repository: Path) -> str:
     """Git's name for everything in the last commit: content, names, executable bits."""
@@ -42,6 +44,13 @@ def test_a_bake_starts_with_one_commit_and_nothing_left_to_commit(baked, run) ->
 def test_a_bake_ends_with_the_next_three_commands(run, tmp_path, template, use_case, steps) -> None:
     done = run(command(template, f"use_case={use_case}"), tmp_path)
     assert [line.strip() for line in done.stdout.splitlines()[-3:]] == ["cd card-fraud", *steps]
+
+
+def test_a_bake_for_an_own_table_does_not_speak_of_card_fraud_as_its_purpose(bake, tmp_path) -> None:
+    repository = bake(tmp_path, use_case="own-table")
+    assert (
+        Params.read(repository / "params.yaml").project.description == "Predicts one column of a table from the others."
+    )
 
 
 def test_a_bake_carries_no_leftover_of_a_template_that_was_used_in_place(bake, baked, checkout, tmp_path, run) -> None:
