@@ -189,8 +189,8 @@ def number(value: float) -> str:
 def _mapping(values: dict[str, Any], indent: str) -> str:
     lines = []
     for key, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             lines += [f"{indent}{key}:", _mapping(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{key}: {quoted(value)}")
+            lines.append(f"{indent}{key}: {quoted(value) if value != {} else '{}'}")
     return "\n".join(lines)
