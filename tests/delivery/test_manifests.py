@@ -319,10 +319,13 @@ def test_what_watches_follows_both_branches_and_takes_the_manifests_alone(projec
 def test_the_admission_policy_asks_for_the_statement_that_mlgate_signs(project: Project, name: str) -> None:
     from mlgate.provenance.predicate import RELEASE_TYPE
 
-    (rule,) = yaml.safe_load((project.root / "deploy" / "policy" / f"{name}.yaml").read_text())["spec"]["rules"]
-    (asked,) = rule["verifyImages"]
-    assert (asked["verifyDigest"], asked["required"], asked["mutateDigest"]) == (True, True, False)
-    assert asked["failureAction"] == "Enforce"
-    (attestation,) = asked["attestations"]
-    assert attestation["type"] == RELEASE_TYPE
-    assert attestation["conditions"][0]["all"] == [{"key": "{{ verdict }}", "operator": "Equals", "value": "pass"}]
+    policy = yaml.safe_load((project.root / "deploy" / "policy" / f"{name}.yaml").read_text())["spec"]
+    assert (policy["failurePolicy"], policy["validationActions"]) == ("Fail", ["Deny"])
+    assert policy["validationConfigurations"] == {"required": True, "verifyDigest": True, "mutateDigest": False}
+    (attestation,) = policy["attestations"]
+    assert attestation["intoto"]["type"] == RELEASE_TYPE
+    (attestor,) = policy["attestors"]
+    signed, passed = (rule["expression"] for rule in policy["validations"])
+    named = f"attestations.{attestation['name']}"
+    assert f"verifyAttestationSignatures(image, {named}, [attestors.{attestor['name']}]) > 0" in signed
+    assert f"extractPayload(image, {named}).predicate.verdict == 'pass'" in passed
