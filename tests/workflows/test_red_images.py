@@ -45,7 +45,8 @@ def told(world, machine, registry, crane, program, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("images")
     ours, other = make_keys(program, folder / "ours"), make_keys(program, folder / "other")
     signing = {"MLGATE_COSIGN_KEY": str(ours / "cosign.key"), "COSIGN_PASSWORD": "of a test"}
-    deploying = {"MLGATE_COSIGN": program("cosign"), "GIT_CONFIG_GLOBAL": "/dev/null"}
+    cosign = program("cosign")
+    deploying = {"MLGATE_COSIGN": cosign, "STAND_IN_COSIGN": cosign, "GIT_CONFIG_GLOBAL": "/dev/null"}
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
         deploying |= {f"{name}_NAME": "Ada Tester", f"{name}_EMAIL": "ada@example.org"}
     scene = Scene.of(world, folder, machine)
