@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tarfile
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import containers
@@ -42,17 +44,22 @@ def docker_classic(docker: dict[str, str], tmp_path: Path, monkeypatch) -> None:
 
 
 @pytest.fixture
-def own_storage(needs: Callable[..., None], tmp_path: Path, monkeypatch) -> None:
+def own_storage(needs: Callable[..., None], tmp_path: Path, monkeypatch) -> Iterator[None]:
     """Images of podman and buildah apart from those of this machine; a build needs neither network nor init."""
     needs("podman", "buildah")
-    files = {
-        "containers.conf": CONTAINERS_CONF,
-        "storage.conf": f'[storage]\ndriver = "overlay"\ngraphroot = "{tmp_path}/graph"\nrunroot = "{tmp_path}/run"\n',
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
+    (tmp_path / "containers.conf").write_text(CONTAINERS_CONF)
     monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
-    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(tmp_path / "storage.conf"))
+    # By options, which podman's own helper that clears up after a container gets too: else a run waits 20 s for it.
+    short = Path(tempfile.mkdtemp(prefix="mlg"))  # podman takes up to 50 characters
+    places = f'--root "{tmp_path}/graph" --runroot "{short}" --storage-driver overlay'
+    (tmp_path / "bin").mkdir()
+    for name in ("podman", "buildah"):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shutil.which(name)} {places} "$@"\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    yield
+    shutil.rmtree(short, ignore_errors=True)
 
 
 @pytest.fixture(params=["docker_buildx", "docker_classic", "podman", "buildah"])
