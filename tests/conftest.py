@@ -61,6 +61,15 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` stays under 20 minutes on two cores; CI has time for everything."""
+    if not os.environ.get("MLGATE_TEST_EVERYTHING"):
+        later = pytest.mark.skip(reason="minutes long: MLGATE_TEST_EVERYTHING=1 runs it, as CI does")
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(later)
+
+
 @pytest.fixture(scope="session")
 def needs() -> Callable[..., None]:
     """`needs("dockerd")`: skips where a program of the system is missing; CI has them all, and there it is an error."""

@@ -20,6 +20,8 @@ from mlgate.image.labels import BENTO, OCI
 from mlgate.packing.release import Release, image_digest
 from mlgate.project import Project
 
+pytestmark = pytest.mark.thorough
+
 # What an engine is allowed beside its defaults, where the tests run in a container themselves.
 CONTAINERS_CONF = '[containers]\ndefault_ulimits = []\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
 

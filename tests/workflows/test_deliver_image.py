@@ -14,6 +14,8 @@ from scene import Scene
 
 from mlgate.provenance.predicate import RELEASE_TYPE
 
+pytestmark = pytest.mark.thorough
+
 PASSWORD = "a word of the tests"
 
 

@@ -19,6 +19,8 @@ from mlgate.project import git
 from mlgate.provenance.verdicts import CHECKS
 from mlgate.verbs import deploy
 
+pytestmark = pytest.mark.thorough
+
 # What was done to a release that is good otherwise → check → what its evidence says.
 RED: dict[str, dict[str, str]] = {
     "imageless": {"image-policy": "the release names no pushed image"},

@@ -14,6 +14,8 @@ from mlgate.proofs import live
 from mlgate.proofs.collection import required
 from mlgate.provenance.verdicts import CHECKS as PROVENANCE
 
+pytestmark = pytest.mark.thorough
+
 VERB = {"test-schema": "validate", "test-performance": "evaluate", "build-image": "package", "prove-gates": "prove"}
 # What other files run: images need a registry or an engine, traffic opens an issue and is no gate of a merge.
 ELSEWHERE = {*PROVENANCE, *image.TITLES, *live.CHECKS}
