@@ -11,7 +11,7 @@ from pathlib import Path
 TEMPLATE = Path(__file__).resolve().parents[2]
 SOURCE = TEMPLATE / "template" / "src"
 SHELL = ("cli", "console", "hooks", "preload", "story", "verbs", "warm", "__main__")
-KERNEL = ("duration", "errors", "files", "params", "project", "report", "yaml_file")
+KERNEL = ("duration", "errors", "files", "no_secrets", "params", "project", "report", "yaml_file")
 PURE = ("drift", "gates", "governance", "quality", "table")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlgate import no_secrets
 from mlgate.duration import Duration
 from mlgate.errors import ConfigError
 from mlgate.yaml_file import read_yaml
@@ -177,6 +178,9 @@ def parse(content: object, source: str = "params.yaml") -> Params:
     """Params from plain values; ConfigError names every wrong key."""
     if not isinstance(content, dict):
         raise ConfigError(f"{source} is not a mapping of sections", "restore it with `git checkout`")
+    if secrets := [f"{place} holds {kind}" for place, kind in no_secrets.found(content)]:
+        mend = "take it out, let the source read it from the environment, and replace it if it was ever pushed"
+        raise ConfigError(f"{source}: {'; '.join(secrets)}", mend)
     try:
         return Params.model_validate(content)
     except ValidationError as error:

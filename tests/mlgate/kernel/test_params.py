@@ -8,6 +8,7 @@ import pytest
 
 from mlgate.duration import parse_duration
 from mlgate.errors import ConfigError
+from mlgate.no_secrets import KINDS
 from mlgate.params import parse
 from mlgate.yaml_file import read_yaml
 
@@ -80,3 +81,38 @@ def test_durations_are_whole_numbers_with_a_unit():
     for wrong in ("", "d", "1", "-1d", "1.5d", "1y", 7, None, "٣d"):
         with pytest.raises(ValueError, match="whole number"):
             parse_duration(wrong)
+
+
+CANARIES = {
+    "a password in an address": "postgresql://reader:c4nary-s3cret@warehouse/cards",
+    "a private key": "-----BEGIN EC PRIVATE KEY-----\nc4nary-s3cret",
+    "a GitHub token": "ghp_c4naryS3cretc4naryS3cret",
+    "a GitLab token": "glpat-c4naryS3cretc4nary",
+    "an AWS access key": "AKIAC4NARYS3CRETC4NA",
+    "a Google API key": "AIzac4naryS3cretc4naryS3cretc4naryS3cre",
+    "a Slack token": "xoxb-c4nary-s3cret",
+    "a PyPI token": "pypi-" + "c4naryS3cret" * 5,
+    "a storage account key": "AccountName=a;AccountKey=c4naryS3cretc4nary==",
+    "a signed address": "https://a.example/b.csv?sig=c4naryS3cretc4nary",
+    "a JSON web token": "eyJc4naryS3cret.eyJc4naryS3cret.x",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("path", ["data.source", "model.token", "unknown"])
+def test_case_23_a_secret_is_refused_by_its_key_and_never_repeated(good, path, kind):
+    value = {"options": ["harmless", CANARIES[kind]]} if path == "data.source" else CANARIES[kind]
+    with pytest.raises(ConfigError) as refused:
+        parse(changed(good, path, value))
+    place = "data.source.options[1]" if path == "data.source" else path
+    assert f"{place} holds {kind}" in str(refused.value)
+    assert CANARIES[kind] not in f"{refused.value} {refused.value.mend}"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    ["s3://bucket/cards.parquet", "https://a.example:8443/b.csv?page=2", "http://user@host/x", "sha256:" + "ab" * 32],
+)
+def test_an_address_without_a_secret_is_taken(good, harmless):
+    content = changed(good, "data.source", {"uri": harmless})
+    assert parse(content).data.source["uri"] == harmless

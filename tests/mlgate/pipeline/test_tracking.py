@@ -60,3 +60,18 @@ def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missi
     assert not columns["customer_mean_1d"]["required"], "missing where a customer has no earlier transaction"
     assert json.loads(profile)["num_rows"] == card["train_rows"]
     assert digest == card["train_digest"].removeprefix("sha256:")[:36]
+
+
+@pytest.mark.parametrize("verb", ["ingest", "validate", "train", "evaluate", "package", "retrain", "doctor"])
+def test_case_23_a_secret_in_the_parameters_fails_the_verb_and_is_found_nowhere_else(
+    project: Path, mlgate: Any, verb: str
+) -> None:
+    canary = "ghp_c4naryS3cretc4naryS3cret"
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("max_iter: 20", f"max_iter: 20\n  token: {canary}"))
+    done = mlgate(project, verb)
+    assert done.returncode in (1, 2, 3), done.stdout
+    assert "model.token holds a GitHub token" in " ".join((done.stdout + done.stderr).split())
+    assert canary not in done.stdout + done.stderr
+    held = [path for path in project.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()]
+    assert held == [params]
