@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "delivery"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "workflows"))
 sys.path.insert(0, str(Path(__file__).parent / "extended"))
 
 import admission

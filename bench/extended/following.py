@@ -16,7 +16,7 @@ import httpx
 from cluster import BROKEN, Cluster
 from deployed import DEPLOY, git, make_project, make_release, write
 from extensions import built
-from git_over_http import served
+from loopback import git_served
 from programs import program
 
 from mlgate.ledger import Ledger
@@ -35,7 +35,7 @@ def run(cluster: Cluster, work: Path) -> dict[str, Any]:
     cluster.kubectl("create", "namespace", "flux-system")
     cluster.kubectl("create", "namespace", NAMESPACE)
     kustomize = str(Path(program("kustomize")).parent)
-    with patch.dict(os.environ, {"PATH": f"{kustomize}:{os.environ['PATH']}"}), served(forge) as url:
+    with patch.dict(os.environ, {"PATH": f"{kustomize}:{os.environ['PATH']}"}), git_served(forge) as url:
         pushed(project, "a")
         path = DEPLOY / "flux" / "staging.yaml"
         text = path.read_text(encoding="utf-8").replace("https://github.com/OWNER/REPOSITORY.git", url)

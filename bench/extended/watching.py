@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import containers
 from cluster import Cluster
 from following import answers
+from loopback import Door, served
 
 SCRAPED = """\
 global: {scrape_interval: 1s}
@@ -28,8 +27,8 @@ def metrics_of_pods(cluster: Cluster, namespace: str) -> Iterator[tuple[str, dic
     faults: dict[str, str] = {}
     born: dict[str, float] = {}
 
-    class Door(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Metrics(Door):
+        def do_GET(self) -> None:  # noqa: N802 - so http.server calls it
             url = urlsplit(self.path)
             if url.path == "/pods":
                 kind, body = "application/json", json.dumps(_targets(cluster, namespace, self.headers["Host"])).encode()
@@ -44,18 +43,8 @@ def metrics_of_pods(cluster: Cluster, namespace: str) -> Iterator[tuple[str, dic
             with contextlib.suppress(BrokenPipeError):  # who asked may be gone
                 self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", faults
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Metrics) as port:
+        yield f"127.0.0.1:{port}", faults
 
 
 def _targets(cluster: Cluster, namespace: str, address: str) -> list[dict[str, Any]]:

@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+PRIVATE_KEY = (
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"  # PEM, OpenSSH, PGP, cosign
+    r"|PuTTY-User-Key-File-\d"
+    r"|AGE-SECRET-KEY-1[0-9A-Z]{50}"
+)
 # What the makers of a kind document about its form. Passwords without a form can't be told from any other word.
 KINDS = {
     "a password in an address": re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.I),
-    "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"),
+    "a private key": re.compile(PRIVATE_KEY),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"),
     "a GitLab token": re.compile(r"\bglpat-[\w-]{16,}"),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),

@@ -35,6 +35,12 @@ def serve_git(door: BaseHTTPRequestHandler, repository: Path, prefix: str, token
         return _refuse(door, 401)
     if not token.may("contents", level):
         return _refuse(door, 403)
+    http_backend(door, repository, inner, token.job)
+    return None
+
+
+def http_backend(door: BaseHTTPRequestHandler, repository: Path, inner: str, user: str) -> None:
+    """Let Git's own program answer for `repository`; `inner` is the path in it, `user` whoever may push."""
     body = _body(door)
     environ = {
         "PATH": os.environ["PATH"],
@@ -42,10 +48,10 @@ def serve_git(door: BaseHTTPRequestHandler, repository: Path, prefix: str, token
         "GIT_HTTP_EXPORT_ALL": "1",
         "GIT_PROTOCOL": door.headers.get("Git-Protocol", ""),
         "HTTP_CONTENT_ENCODING": door.headers.get("Content-Encoding", ""),
-        "REMOTE_USER": token.job,
+        "REMOTE_USER": user,
         "REQUEST_METHOD": door.command,
         "PATH_INFO": inner,
-        "QUERY_STRING": url.query,
+        "QUERY_STRING": urlsplit(door.path).query,
         "CONTENT_TYPE": door.headers.get("Content-Type", ""),
         "CONTENT_LENGTH": str(len(body)),
     }
@@ -60,7 +66,6 @@ def serve_git(door: BaseHTTPRequestHandler, repository: Path, prefix: str, token
     door.send_header("Content-Length", str(len(content)))
     door.end_headers()
     door.wfile.write(content)
-    return None
 
 
 def _body(door: BaseHTTPRequestHandler) -> bytes:

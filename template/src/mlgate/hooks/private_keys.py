@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlgate.hooks import verdict
+from mlgate.no_secrets import PRIVATE_KEY
 
-KEY = re.compile(
-    rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"  # PEM, OpenSSH, PGP, cosign
-    rb"|PuTTY-User-Key-File-\d"
-    rb"|AGE-SECRET-KEY-1[0-9A-Z]{50}"
-)
+KEY = re.compile(PRIVATE_KEY.encode())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
