@@ -31,14 +31,15 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def extended(control_plane: Cluster) -> Iterator[Cluster]:
-    """The API server with the definitions that the makers publish, and without them again."""
+    """The API server with the definitions that the makers publish, and as other tests know it again afterwards."""
     paths = [word for path in definitions() for word in ("-f", str(path))]
     control_plane.kubectl("apply", "--server-side", *paths)
     control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
-    for namespace in ("argocd", "flux-system", "toy-production"):
-        control_plane.kubectl("create", "namespace", namespace)
+    names = ("argocd", "flux-system", "toy-production")
+    control_plane.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
     yield control_plane
-    control_plane.kubectl("delete", "--wait=false", *paths)
+    control_plane.kubectl("delete", "--timeout=60s", *paths)
+    control_plane.kubectl("delete", "--timeout=60s", "namespace", *names)
 
 
 @pytest.fixture(scope="module")
