@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toy_repository import STAGING, commit_all, processes_of, toy_release
+from toy_repository import OTHER, STAGING, commit_all, processes_of, toy_release
 
 from mlgate.cli import main
 from mlgate.engine import ENGINES, Engine, engine_of
@@ -126,6 +126,28 @@ def test_what_something_else_starts_is_waited_for_and_smoked_at_its_address(
     assert {name for name, status in checked(project).items() if status == "fail"} == {"golden"}
     assert Ledger(project).read("staging") == good
     assert len(Ledger(project).entries("staging")) == 3  # the last one reverts, and is followed as well
+
+
+def test_staging_that_does_not_answer_at_its_address_is_not_promoted(
+    project: Project, agent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a runner that has no record of the deploy, as every workflow's is."""
+    monkeypatch.setattr("mlgate.engine.rollout.mirrored", lambda project, release: "no MLflow here")
+    agent()
+    good = toy_release(project, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    (project.reports / "deploy.json").unlink()
+    params = project.root / "params.yaml"
+    text = params.read_text()
+    params.write_text(text.replace(f"127.0.0.1:{STAGING}'", f"127.0.0.1:{OTHER}'"))
+    assert main(["promote", "--approved-by", "Ada"]) == 1
+    health = next(c for c in Report.read(project.reports / "promote.json").checks if c.id == "health")
+    assert (health.status, "answers with nothing" in health.evidence) == ("fail", True)
+    assert health.mend
+    assert Ledger(project).read("production") is None
+    params.write_text(text)
+    assert main(["promote", "--approved-by", "Ada"]) == 0
+    assert Ledger(project).read("production") == good
 
 
 def test_what_nothing_starts_is_given_up_and_reverted(

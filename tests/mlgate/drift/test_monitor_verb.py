@@ -54,7 +54,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
-def release(project: Project) -> None:
+def release(project: Project, names: dict[str, str] | None = None) -> None:
     sha = "sha256:" + "1" * 64
     record = Release(
         model="p", version=VERSION, image=sha, source_commit="2" * 40, data_digest=sha, model_digest=sha,
@@ -62,6 +62,7 @@ def release(project: Project) -> None:
     )  # fmt: skip
     Ledger(project).write("production", record, {}, "deploy(production): p", {})
     frame, times = traffic(0, REFERENCE)
+    frame = frame.rename(columns=names or {})
     scores = frame[["score"]].assign(time=times)
     folder = project.state / "releases" / record.hex / "src" / "artifacts"
     folder.mkdir(parents=True)
@@ -76,7 +77,7 @@ def predict(
     frame, times = frame[REFERENCE * 300 :].astype(object).where(lambda f: f.notna(), None), times[REFERENCE * 300 :]
     frame = change(frame) if change else frame
     folder = project.environment_state("production") / "predictions"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     names = [name for name in frame if name != "score"]
     with (folder / "2026-03-02-1-0.jsonl").open("w") as stream:
         for i, (row, when) in enumerate(zip(frame.to_dict("records"), times, strict=True)):
@@ -178,6 +179,31 @@ def test_a_column_that_is_not_logged_is_named_and_not_called_missing(project: Pr
     predict(project, change=lambda f: f.drop(columns="gap"))
     assert cli.main(["monitor"]) == 0
     assert "gap" in (project.reports / "monitor.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["version", "time", "row"])
+def test_a_feature_with_the_name_of_something_else_in_a_line_is_judged_as_what_it_is(
+    project: Project, name: str
+) -> None:
+    """A feature `version` once took the place of the model's version, and nothing was judged any more."""
+    release(project, {EVIL: name})
+    predict(project, change=lambda f: f.rename(columns={EVIL: name}))
+    assert cli.main(["monitor"]) == 0
+    assert read(project)[1]["data-drift"] == "pass"
+    predict(project, change=lambda f: f.rename(columns={EVIL: name}).assign(**{name: "never seen"}))
+    assert cli.main(["monitor"]) == 1
+    assert read(project)[1][f"data-drift/{name}"] == "fail"
+
+
+def test_silence_of_a_month_is_told_though_days_that_are_over_are_not_read(project: Project) -> None:
+    params = project.root / "params.yaml"
+    params.write_text(params.read_text().replace("clock: events", "clock: wall"))
+    release(project)
+    predict(project)
+    folder = project.environment_state("production") / "predictions"
+    (folder / "2026-03-02-1-0.jsonl").rename(folder / "2026-03-02-1-0123abcd.jsonl")
+    assert cli.main(["monitor", "--as-of", "2026-05-01"]) == 1
+    assert read(project)[0].notes[0].startswith("investigate: no traffic")
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import fsspec
@@ -10,7 +11,7 @@ import pytest
 
 from mlgate.errors import ConfigError, InfraError
 from mlgate.serving.prediction_read import frame, read
-from mlgate.serving.prediction_source import files
+from mlgate.serving.prediction_source import files, here, recent
 
 
 def line(row: int, hour: int) -> str:
@@ -61,3 +62,29 @@ def test_a_store_that_refuses_is_outside_and_keeps_its_password() -> None:
     with pytest.raises(InfraError, match="can't be read") as caught:
         list(files("http://someone:secret@127.0.0.1:9/log", "production"))
     assert "secret" not in str(caught.value)
+
+
+def test_days_that_are_over_are_not_read_but_for_the_newest_of_them(tmp_path: Path) -> None:
+    """An age-old log costs nothing, and an environment that fell silent is not taken for one that never spoke."""
+    days = [f"2026-04-{day:02}" for day in range(1, 31)]
+    for day in days:
+        (tmp_path / f"{day}-7-0123abcd.jsonl").write_text(line(int(day[-2:]), 1))
+    (tmp_path / "2026-04-01-export.jsonl").write_text(line(99, 1))  # somebody else's name says nothing of its content
+    since = datetime(2026, 4, 28, 12)
+    for content in (files(str(tmp_path), "production", since), here(tmp_path, since)):
+        assert frame(content)["score"].tolist() == [9.9, 2.7, 2.8, 2.9, 3.0]
+    assert len(frame(here(tmp_path))) == 31
+    assert recent(["a/2026-04-01-1-0123abcd.jsonl", "2026-99-99-1-0123abcd.jsonl"], datetime(2027, 1, 1)) == [
+        "a/2026-04-01-1-0123abcd.jsonl",
+        "2026-99-99-1-0123abcd.jsonl",
+    ]
+
+
+def test_a_file_that_is_rotated_away_meanwhile_ends_nothing(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_text(line(ord(name) - 96, 1))
+    for content in (files(str(tmp_path), "production"), here(tmp_path)):
+        first = next(content)
+        (tmp_path / "b.jsonl").unlink(missing_ok=True)
+        assert frame([first, *content])["score"].tolist() == [0.1, 0.3]
+        (tmp_path / "b.jsonl").write_text(line(2, 1))

@@ -33,8 +33,12 @@ class Column:
 
     def scan(self, values: pd.Series[Any], found: Ints, place: Ints) -> Column:
         """Count `values` (n,) in this column's cells; value i is of block `found[place[i]]`."""
+        return self.count(self.cells.assign(values), found, place)
+
+    def count(self, cells: np.ndarray[Any, Any], found: Ints, place: Ints) -> Column:
+        """Count values that fell into `cells` (n,); value i is of block `found[place[i]]`."""
         width = self.cells.size + 2
-        flat = np.bincount(place * width + self.cells.assign(values), minlength=len(found) * width)
+        flat = np.bincount(place * width + cells, minlength=len(found) * width)
         return replace(self, blocks=found, table=flat.reshape(len(found), width).astype(np.int64))
 
     def merge(self, other: Column) -> Column:
@@ -81,6 +85,12 @@ class Profile:
         absent = pd.Series(np.nan, index=frame.index, dtype="float64")
         found, place = np.unique(blocks, return_inverse=True)
         parts = (c.scan(frame.get(c.name, absent), found, place) for c in self.columns)
+        return replace(self, columns=tuple(parts))
+
+    def count(self, cells: Iterable[np.ndarray[Any, Any]], blocks: Ints) -> Profile:
+        """The counts of rows whose values fell into `cells`, (n,) a column; row i is of block `blocks[i]`."""
+        found, place = np.unique(blocks, return_inverse=True)
+        parts = (c.count(own, found, place) for c, own in zip(self.columns, cells, strict=True))
         return replace(self, columns=tuple(parts))
 
     def merge(self, other: Profile) -> Profile:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from mlgate.drift.calibrate import calibrate
 from mlgate.drift.cells import Floats, Ints, as_text
@@ -71,14 +72,14 @@ def starts(windows: Sequence[Window], grid: Grid) -> list[str]:
     return [grid.start(window.block).strftime(form) for window in windows]
 
 
-def unseen(log: pd.DataFrame, profile: Profile, decision: Decision) -> dict[str, list[str]]:
-    """The most frequent categories that the reference does not know, for each column where they were flagged."""
+def unseen(novel: Mapping[str, Counter[Any]], profile: Profile, decision: Decision) -> dict[str, list[str]]:
+    """The most frequent of the values that the reference does not know, for each column where they were flagged."""
     flagged = {a.finding.column for a in (*decision.alarms, *decision.watched) if a.finding.aspect == "novelty"}
     found = {}
     for column in profile.columns:
         if column.name in flagged and column.cells.kind == "category":
-            new = log[column.name][column.cells.assign(log[column.name]) == column.cells.size]
-            found[column.name] = [as_text(value) for value in new.value_counts().index[:5]]
+            most = novel.get(column.name, Counter()).most_common(5)
+            found[column.name] = [as_text(value) for value, _ in most]
     return found
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from mlgate.drift.cells import Ints
-from mlgate.drift.profile import Profile, block_numbers
+from mlgate.drift.profile import Profile
+from mlgate.drift.traffic import EPOCH, SECOND, SHOWN, Traffic
 from mlgate.drift.watch import Window, judge
 from mlgate.errors import DataError
 from mlgate.params import MonitorSection
 
-SHOWN = 10
 _NEARLY = 0.05  # of a window: events that end so shortly before its end are the whole of it
 
 
@@ -33,50 +30,54 @@ class Grid:
         return moment.replace(tzinfo=None)
 
 
-def grid(moments: pd.Series[Any], profile: Profile, monitor: MonitorSection, as_of: datetime | None) -> Grid:
-    """Where windows begin and end, as of a time (UTC without zone), or of the clock that `monitor.clock` names.
+def grid(traffic: Traffic) -> Grid:
+    """Where windows begin and end, as of a time, or of the clock that `monitor.clock` names.
 
     With a season, windows are the reference's own blocks, so that Mondays meet Mondays, and the last complete one is
     the newest. Without, the newest window ends now.
     """
-    newest = moments.max().to_pydatetime()
-    replayed = as_of is None and monitor.clock == "events"
-    now = as_of or (newest if replayed else datetime.now(UTC).replace(tzinfo=None))
-    seconds = (now - datetime(1970, 1, 1)).total_seconds()
+    profile, replayed = traffic.profile, traffic.replayed
+    seconds = (traffic.now - EPOCH).total_seconds()
     if profile.season == 1:
-        return _begun(Grid(seconds + 1e-3 if replayed else seconds, profile.window, -1), moments)
+        return _begun(Grid(seconds + 1e-3 if replayed else seconds, profile.window, -1), traffic)
     ahead = _NEARLY if replayed else 0.0
-    return _begun(Grid(0.0, profile.window, int(np.floor(seconds / profile.window + ahead)) - 1), moments)
+    return _begun(Grid(0.0, profile.window, int(np.floor(seconds / profile.window + ahead)) - 1), traffic)
 
 
 def judge_windows(
-    log: pd.DataFrame, moments: pd.Series[Any], version: str, profile: Profile, monitor: MonitorSection, grid: Grid
+    traffic: Traffic, profile: Profile, monitor: MonitorSection, grid: Grid
 ) -> tuple[list[Window], Profile]:
-    """The last windows, oldest first (at least `monitor.n`), and the live counts behind them.
+    """The last windows, oldest first (at least `monitor.n`), and the live counts behind them, of `profile`'s columns.
 
-    Parameters
-    ----------
-    log : predictions of all versions, one row each, with a `version` column.
-    moments : (rows,) when each happened. version : the one to judge.
+    `profile` may have fewer columns than that of the traffic: those that are in the log.
     """
-    blocks = block_numbers(moments, len(log), profile.window, grid.origin)
-    blocks = np.where(moments.isna(), grid.newest + 1, blocks)
-    mine = ((log["version"] == version) & (blocks > grid.newest - SHOWN) & (blocks <= grid.newest)).to_numpy()
-    live = profile.scan(log[mine], blocks[mine])
-    first = min(max(int(blocks.min()), grid.newest - SHOWN + 1), grid.newest - monitor.n + 1)
-    names = range(first, grid.newest + 1)
-    return [judge(profile, live, block, monitor, _rows(blocks, block)) for block in names], live
+    rows, names = traffic.rows(), {column.name for column in profile.columns}
+    blocks = np.floor((rows.moment / SECOND - grid.origin) / profile.window).astype(np.int64)
+    oldest = grid.newest - max(SHOWN, monitor.n) + 1
+    judged = (blocks >= oldest) & (blocks <= grid.newest)
+    own = judged[rows.mine]
+    cells = [
+        cells[own] for column, cells in zip(traffic.profile.columns, rows.cells, strict=True) if column.name in names
+    ]
+    live = profile.count(cells, blocks[rows.mine & judged])
+    found, counts = np.unique(blocks[judged], return_counts=True)
+    count = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    first = min(max(_block(traffic.earliest, grid), oldest), grid.newest - monitor.n + 1)
+    return [judge(profile, live, b, monitor, count.get(b, 0)) for b in range(first, grid.newest + 1)], live
 
 
-def _rows(blocks: Ints, block: int) -> int:
-    return int((blocks == block).sum())
+def _block(moment: datetime | None, grid: Grid) -> int:
+    """The window in which `moment` lies; the one after the newest for none."""
+    if moment is None:
+        return grid.newest + 1
+    return int(np.floor(((moment - EPOCH).total_seconds() - grid.origin) / grid.window))
 
 
-def _begun(found: Grid, moments: pd.Series[Any]) -> Grid:
-    end = found.start(found.newest + 1)
-    if moments.min() >= end:
+def _begun(found: Grid, traffic: Traffic) -> Grid:
+    end, begin = found.start(found.newest + 1), traffic.earliest
+    if begin is None or begin >= end:
         raise DataError(
-            f"no complete window yet: predictions begin at {moments.min():%Y-%m-%d %H:%M}, the last complete window"
+            f"no complete window yet: predictions begin at {begin or end:%Y-%m-%d %H:%M}, the last complete window"
             f" ended at {end:%Y-%m-%d %H:%M}",
             "wait, replay more traffic, or shorten `monitor.window` in params.yaml",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlgate.engine.watched import watched
+from mlgate.engine.watched import address, watched
 from mlgate.report import Check
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Nothing:
         """There is nothing that could be in the way."""
 
     def release(self, environment: str, release: Release) -> list[Check]:
-        url = next((url for name, url in self.project.params.deploy.urls.items() if name == environment), "")
+        url = address(self.project, environment)
         return watched(self.project, environment, release, url) if url else [skipped(environment, release)]
 
     def resume(self, environment: str, release: Release) -> list[Check]:

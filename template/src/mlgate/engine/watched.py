@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlgate.packing.release import Release
     from mlgate.project import Project
 
+ASKED = 3  # times, of what should have run for long
 IN_A_ROW = 20  # answers of the new version: while pods are replaced, old ones answer as well
 PAUSE = 0.5
 
@@ -31,6 +32,20 @@ def watched(project: Project, environment: str, release: Release, url: str) -> l
         except DataError as error:  # a rollback must not wait for a build
             return [ready, *smoke_without_golden(url, release.version, str(error))]
         return [ready, *smoke(url, golden, release.version, project.params.deploy.latency_ms)]
+
+
+def answering(environment: str, release: Release, url: str) -> Check:
+    """`health`: whether the release answers at `url` now, each time that it is asked; nothing is waited for."""
+    said = {said_version(url) for _ in range(ASKED)}
+    good, title = said == {release.version}, f"{environment.capitalize()} is in good health"
+    evidence = f"{url} answers with {', '.join(sorted(said))}"
+    mend = "" if good else f"see what watches env/{environment} (Argo CD, Flux), then run it again"
+    return Check(id="health", title=title, status="pass" if good else "fail", evidence=evidence, mend=mend)
+
+
+def address(project: Project, environment: str) -> str:
+    """Where `deploy.urls` says that a release answers which something else starts; empty where it doesn't."""
+    return next((url for name, url in project.params.deploy.urls.items() if name == environment), "")
 
 
 def _awaited(version: str, url: str, seconds: float) -> str:

@@ -85,15 +85,13 @@ class Branch:
         (found,) = objects(self.folder, [f"{commit}:{name}"])
         return found[1] if found else None
 
-    def log(self) -> list[Commit]:
-        """Every commit of the branch, newest first, in Git's order: the clock has no say."""
-        head = self.head()
-        if not head:
-            return []
-        fields = "%H%x00%cI%x00%s%x00%(trailers:only,unfold)%x01"
-        text = tell(self.folder, "log", "--first-parent", f"--format={fields}", head, "--").text
-        rows = [entry.strip("\n").split("\0") for entry in text.split("\x01") if entry.strip()]
-        return [Commit(row[0], row[1], row[2], tuple(_trailers(row[3]))) for row in rows]
+    def log(self, head: str) -> list[Commit]:
+        """Every commit that `head` leads to, newest first, in Git's order: the clock has no say."""
+        fields = ("%H", "%cI", "%s", "%(trailers:only,unfold)")  # and a NUL after each, which no message has
+        form = f"--format={'%x00'.join(fields)}"
+        told = iter(tell(self.folder, "log", "-z", "--first-parent", form, head, "--").text.split("\0"))
+        rows = zip(told, told, told, told, strict=False)
+        return [Commit(commit, when, subject, tuple(_trailers(text))) for commit, when, subject, text in rows]
 
     def build(self, base: str, files: Mapping[str, bytes | None], message: str, parent: str) -> Built:
         return build(self.folder, base, files, message, parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field
 
@@ -31,8 +32,13 @@ class Entry:
 
 
 def entries(branch: Branch) -> list[Entry]:
-    """The history of a branch, newest first, by order of commits."""
-    commits = branch.log()
+    """The history of a branch, newest first, by order of commits; what a head leads to is read once."""
+    return list(_entries(branch, head)) if (head := branch.head()) else []
+
+
+@functools.lru_cache(maxsize=8)
+def _entries(branch: Branch, head: str) -> tuple[Entry, ...]:
+    commits = branch.log(head)
     records = objects(branch.folder, [f"{commit.commit}:{RECORD}" for commit in commits])
     found = []
     for commit, record in zip(commits, records, strict=True):
@@ -41,7 +47,7 @@ def entries(branch: Branch) -> list[Entry]:
         except DataError as error:
             release, problem = None, str(error)
         found.append(Entry(commit.commit, commit.when, commit.subject, release, dict(commit.trailers), problem))
-    return found
+    return tuple(found)
 
 
 def parse(content: bytes | None, name: str, commit: str) -> Release | None:

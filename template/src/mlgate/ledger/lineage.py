@@ -63,7 +63,8 @@ def trace(histories: Mapping[str, Sequence[Entry]], wanted: str) -> list[Line]:
     if len(hits) > 1:
         several = ", ".join(f"{kind} {value[:16]}" for value, kind in sorted(hits.items()))
         raise DataError(f"{wanted[:80]} names several things: {several}", "give more digits")
-    return [Line(release, tuple(_stays(histories, release))) for release in releases.values()]
+    stays = _stays(histories)
+    return [Line(release, tuple(stays[release.image])) for release in releases.values()]
 
 
 def _names(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -78,15 +79,18 @@ def _names(entry: Entry) -> Iterator[tuple[str, str]]:
             yield "container", release.container.rpartition(":")[2]
 
 
-def _stays(histories: Mapping[str, Sequence[Entry]], release: Release) -> Iterator[Stay]:
+def _stays(histories: Mapping[str, Sequence[Entry]]) -> dict[str, list[Stay]]:
+    """By image, oldest first; one pass over each history, as data may lead to thousands of releases."""
+    found: dict[str, list[Stay]] = {}
     for environment, entries in histories.items():
-        first: Entry | None = None
+        first, image = None, ""
         for entry in reversed(entries):
-            here = entry.release is not None and entry.release.image == release.image
-            if here and first is None:
-                first = entry
-            elif not here and first is not None:
-                yield Stay(environment, first, entry)
-                first = None
+            now = entry.release.image if entry.release else ""
+            if now == image:
+                continue
+            if first is not None:
+                found.setdefault(image, []).append(Stay(environment, first, entry))
+            first, image = entry if now else None, now
         if first is not None:
-            yield Stay(environment, first, None)
+            found.setdefault(image, []).append(Stay(environment, first, None))
+    return found

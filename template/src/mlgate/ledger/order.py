@@ -28,8 +28,17 @@ def _is_ancestor(project: Project, older: str, newer: str) -> bool:
     """Whether `older` lies before `newer`; what this clone lacks is fetched. False where it can't be known."""
     answer = ask(project.root, "merge-base", "--is-ancestor", older, newer)
     if answer.code > 1 and project.remote:  # a commit is not in this clone
-        shallow = (common(project.root) / "shallow").is_file()
-        flags = ["--quiet", "--no-tags", "--no-write-fetch-head", *([DEPTH] if shallow else [])]
-        ask(project.root, "fetch", *flags, project.remote, newer, timeout=60)
+        bring(project, newer)
         answer = ask(project.root, "merge-base", "--is-ancestor", older, newer)
     return answer.code == 0
+
+
+def bring(project: Project, commit: str) -> None:
+    """Fetch a commit and its past from the remote that has the truth; a shallow clone stays one, if a deeper one."""
+    flags = ["--quiet", "--no-tags", "--no-write-fetch-head", *([DEPTH] if is_shallow(project) else [])]
+    ask(project.root, "fetch", *flags, project.remote, commit, timeout=60)
+
+
+def is_shallow(project: Project) -> bool:
+    """Whether this clone lacks a part of the past."""
+    return (common(project.root) / "shallow").is_file()

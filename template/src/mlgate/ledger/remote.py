@@ -87,13 +87,13 @@ class RemoteBranch(Branch):
                 self._remember(head)
             return gone
 
-    def log(self) -> list[Commit]:
+    def log(self, head: str) -> list[Commit]:
         """The whole past, also where this clone is a shallow one."""
-        found = super().log()
+        found = super().log(head)
         border = common(self.folder) / "shallow"
         if found and border.is_file() and found[-1].commit in border.read_text().split():
             self._talk("fetch", "--no-tags", "--no-write-fetch-head", f"--depth={EVERYTHING}", self.remote, self.there)
-            found = super().log()
+            found = super().log(head)
         return found
 
     def advance(self, commit: str, parent: str, reason: str) -> None:

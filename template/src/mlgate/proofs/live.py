@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlgate.drift.look import look
 from mlgate.drift.profile import Profile
+from mlgate.drift.traffic import Traffic as Seen
 from mlgate.drift.verdicts import checks
 from mlgate.drift.view import View
 from mlgate.params import MonitorSection
@@ -36,8 +37,10 @@ class Traffic:
     monitor: MonitorSection
 
     def view(self, frame: pd.DataFrame, end: datetime | None = None) -> View:
-        log = frame.assign(version=VERSION)
-        return look("proof", VERSION, log, self.moments, self.profile, self.monitor, end or self.end)
+        seen = Seen(self.profile, VERSION, self.monitor, end or self.end)
+        head = {"event_time": self.moments, "time": self.moments, "version": VERSION, "row": None}
+        seen.add(pd.DataFrame(head), frame)
+        return look("proof", seen)
 
     def judged(self, name: str, frame: pd.DataFrame, end: datetime | None = None) -> Callable[[], Check]:
         """The first verdict of the named check; `data-drift/amount` counts as `data-drift`."""

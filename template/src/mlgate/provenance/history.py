@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from mlgate.ledger import Ledger
+from mlgate.ledger.order import bring, is_shallow
 from mlgate.packing.release import Release
 from mlgate.project import Project
 from mlgate.provenance.policy import Former, Source
@@ -20,7 +21,7 @@ _REMOTE = re.compile(
 
 def source(project: Project, commit: str) -> Source:
     """Whether `commit` is on main: the remote's as last fetched, else the one here."""
-    shallow = project.git("rev-parse", "--is-shallow-repository", check=False) == "true"
+    shallow = is_shallow(project)
     main = next((ref for ref in MAIN if project.git("rev-parse", "-q", "--verify", ref, check=False)), "")
     if not main or not _known(project, commit):
         return Source(commit, main, False, shallow)
@@ -28,16 +29,21 @@ def source(project: Project, commit: str) -> Source:
 
 
 def formers(project: Project, environment: str, release: Release) -> list[Former]:
-    """The releases that `environment` had, newest first; those whose record is damaged can't be told."""
+    """The releases that `environment` had, newest first; those whose record is damaged can't be told.
+
+    Where this clone lacks commits, main is fetched from the remote that has the truth. What a shallow clone lacks all
+    the same has no order; in a whole clone it is a commit of no branch any more.
+    """
     entries = [entry for entry in Ledger(project).entries(environment) if entry.release]
-    commits = list(dict.fromkeys(entry.release.source_commit for entry in entries if entry.release))
-    later = {commit for commit in commits if commit != release.source_commit and _known(project, commit)}
-    if not later or not _known(project, release.source_commit) or _beyond(project, release.source_commit, later):
-        later = set()  # no commit of them came after the one in question: the usual case, found by one question
-    after = {commit for commit in later if not _beyond(project, release.source_commit, [commit])}
+    commits = {entry.release.source_commit for entry in entries if entry.release}
+    known = _those_known(project, [release.source_commit, *commits])
+    if project.remote and not known.issuperset(commits):
+        bring(project, "refs/heads/main")
+        known = _those_known(project, [release.source_commit, *commits])
+    after, shallow = _after(project, release.source_commit, known), is_shallow(project)
     return [
         Former(e.release.container, e.release.version, e.commit, e.release.source_commit, e.release.built,
-               e.release.source_commit in after)
+               e.release.source_commit in after, e.release.source_commit in known or not shallow)
         for e in entries if e.release
     ]  # fmt: skip
 
@@ -70,6 +76,21 @@ def builder(project: Project) -> Builder:
 
 def _known(project: Project, commit: str) -> bool:
     return bool(project.git("rev-parse", "-q", "--verify", f"{commit}^{{commit}}", check=False))
+
+
+def _those_known(project: Project, commits: Iterable[str]) -> set[str]:
+    """Those that this clone has; one question to Git, however many they are."""
+    asked = "".join(f"{commit}^{{commit}}\n" for commit in commits)
+    said = project.git("cat-file", "--batch-check=%(objectname)", stdin=asked.encode()).splitlines()
+    return {name for name in said if " " not in name}  # the others are "NAME missing"
+
+
+def _after(project: Project, commit: str, known: set[str]) -> set[str]:
+    """Those of the `known` that have `commit` in their history; two questions to Git."""
+    if commit not in known or not (tips := known - {commit}) or _beyond(project, commit, tips):
+        return set()  # none of them came later: the usual case
+    words = "\n".join([f"^{commit}", *tips]).encode()
+    return tips & set(project.git("rev-list", "--ancestry-path", "--stdin", stdin=words).splitlines())
 
 
 def _beyond(project: Project, commit: str, others: Iterable[str]) -> bool:

@@ -79,7 +79,10 @@ def on_main(source: Source) -> Check:
 
 @dataclass(frozen=True)
 class Former:
-    """A release that the environment had: `descends` where its commit came after the one in question."""
+    """A release that the environment had: `descends` where its commit came after the one in question.
+
+    `told` is False where this clone lacks its commit, so that nobody can tell.
+    """
 
     container: str
     version: str
@@ -87,6 +90,7 @@ class Former:
     source_commit: str
     built: datetime
     descends: bool
+    told: bool = True
 
 
 def not_replayed(release: Release, history: Sequence[Former], environment: str, rollback: bool) -> Check:
@@ -107,4 +111,7 @@ def not_replayed(release: Release, history: Sequence[Former], environment: str, 
             mend = f"`mlgate rollback --env {environment} --to {release.version}` if it is meant, or merge a new commit"
             evidence = f"older than {former.version}, which {environment} had by {former.commit[:12]}"
             return verdict("replay", evidence, mend)
+    if untold := sum(not former.told for former in history):
+        evidence = f"this clone is shallow: the commits of {untold} releases that {environment} had are not here"
+        return verdict("replay", evidence, "git fetch --unshallow origin main, then run it again", "error")
     return good("replay", f"newer than the {len(history)} that {environment} had")

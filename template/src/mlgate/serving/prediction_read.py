@@ -1,20 +1,50 @@
-"""Reading a prediction log back as one frame, whatever a crash or a full disk did to its lines."""
+"""Reading a prediction log back, whatever a crash or a full disk did to its lines: in parts, or as one frame."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Clock = Literal["events", "wall"]
+BLOCK = 4_000_000  # bytes that are read at once
+LONGEST = 1_000_000  # bytes of a line; a longer one is none of ours
 _LINE = re.compile(rb'^\{"time": ?.*\}$', re.MULTILINE)
 _HEAD = ("event_time", "time", "version", "row")
+
+
+def blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The content of a file, some whole lines at a time: no file is too large to be read."""
+    rest = b""
+    while content := stream.read(BLOCK):
+        lines, newline, tail = content.rpartition(b"\n")
+        if newline:
+            yield rest + lines
+        rest = tail if newline else (rest + tail)[-LONGEST:]
+    yield rest
+
+
+def parts(content: Iterable[bytes]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Predictions block by block, as they lie in the log, without those of smoke tests.
+
+    Yields
+    ------
+    Who and when (event_time, time, version, row), and beside it the logged features and the scores. A row that was
+    answered repeatedly is there as often; a line whose time can't be read is left out.
+    """
+    import pandas as pd
+
+    for block in content:
+        if records := [record for record in _records(block) if not record.get("probe")]:
+            head, values = pd.DataFrame(_head(records)), pd.DataFrame(_features(records) | _scores(records))
+            told = head["time"].notna()
+            yield head[told], values[told]
 
 
 def read(
@@ -35,7 +65,7 @@ def frame(
     clock: Clock = "events",
     probes: bool = False,
 ) -> pd.DataFrame:
-    """Predictions of one environment, oldest first.
+    """Predictions of one environment, oldest first, all of them in memory: `monitor` reads `parts`.
 
     Parameters
     ----------
@@ -57,17 +87,7 @@ def frame(
     import pandas as pd
 
     records = [record for content in files for record in _records(content) if probes or not record.get("probe")]
-    names = list(dict.fromkeys(name for keys in {tuple(r["features"]) for r in records} for name in keys))
-    columns: dict[str, Any] = {
-        "event_time": pd.to_datetime(pd.Series([r["event_time"] for r in records], dtype="str"), format="ISO8601"),
-        "time": pd.to_datetime(pd.Series([r["time"] for r in records], dtype="str"), format="ISO8601"),
-        "version": pd.Series([r["version"] for r in records], dtype="str"),
-        "row": pd.Series([r["row"] for r in records], dtype="str"),
-    }
-    for name in names:
-        columns[name] = _values([r["features"].get(name) for r in records])
-    columns |= _scores(records)
-    return _window(pd.DataFrame(columns), start, end, clock)
+    return _window(pd.DataFrame(_head(records) | _features(records) | _scores(records)), start, end, clock)
 
 
 def _window(rows: pd.DataFrame, start: datetime | None, end: datetime | None, clock: Clock) -> pd.DataFrame:
@@ -101,7 +121,24 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 
 def _complete(record: dict[str, Any]) -> bool:
-    return record.keys() >= {*_HEAD, "features"} and ("score" in record or "scores" in record)
+    whole = record.keys() >= {*_HEAD, "features"} and ("score" in record or "scores" in record)
+    return whole and isinstance(record["features"], dict)
+
+
+def _head(records: list[dict[str, Any]]) -> dict[str, Any]:
+    import pandas as pd
+
+    moments = ("event_time", "time")
+    texts = {name: pd.Series([record[name] for record in records], dtype="str") for name in _HEAD}
+    return {
+        name: pd.to_datetime(text, format="ISO8601", errors="coerce") if name in moments else text
+        for name, text in texts.items()
+    }
+
+
+def _features(records: list[dict[str, Any]]) -> dict[str, Any]:
+    names = dict.fromkeys(name for keys in {tuple(r["features"]): None for r in records} for name in keys)
+    return {name: _values([record["features"].get(name) for record in records]) for name in names}
 
 
 def _values(values: list[Any]) -> pd.Series[Any]:

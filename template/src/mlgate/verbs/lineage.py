@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -45,15 +46,37 @@ def run(project: Project, digest: str) -> Report:
             report.subject.image_digest = lines[0].release.image
             report.subject.model_digest = lines[0].release.model_digest
             report.subject.data_digest = lines[0].release.data_digest
+        sources = _sources(project, [line.release.source_commit for line in lines])
         for line in lines:
             prefix = f"{line.release.version}/" if len(lines) > 1 else ""
-            for check in _chain(project, line):
+            for check in _chain(line, sources[line.release.source_commit]):
                 check.id = prefix + check.id
                 report.checks.append(check)
     return report
 
 
-def _chain(project: Project, line: Line) -> Iterator[Check]:
+@dataclass(frozen=True)
+class Source:
+    """What Git here has of a release's commit: whose it is, its data/snapshot.json and its dvc.lock; empty: nothing."""
+
+    said: str = ""
+    snapshot: bytes = b""
+    lock: bytes = b""
+
+
+def _sources(project: Project, commits: list[str]) -> dict[str, Source]:
+    """By commit; two questions to Git, however many there are."""
+    from mlgate.ledger.plumbing import objects
+
+    form, asked = "--format=%H%x00%an <%ae>, %cI: %s", "\n".join(commits).encode()
+    told = project.git("log", "-z", "--no-walk=unsorted", "--ignore-missing", form, "--stdin", stdin=asked).split("\0")
+    said = dict(zip(told[::2], told[1::2], strict=False))  # the last one ends as well
+    files = [f"{commit}:{name}" for commit in commits for name in ("data/snapshot.json", "dvc.lock")]
+    found = [one[1] if one else b"" for one in objects(project.root, files)]
+    return {commit: Source(said.get(commit, ""), *found[2 * i : 2 * i + 2]) for i, commit in enumerate(commits)}
+
+
+def _chain(line: Line, source: Source) -> Iterator[Check]:
     from mlgate.report import Check
 
     release = line.release
@@ -66,8 +89,8 @@ def _chain(project: Project, line: Line) -> Iterator[Check]:
         until = f"until {stay.last.when} ({stay.last.subject}, {stay.last.commit[:12]})" if stay.last else "until now"
         said = f"from {stay.first.when} ({stay.first.subject}, {stay.first.commit[:12]}), by {by}, {until}"
         yield Check(id=stay.environment, title=f"In {stay.environment}", status="pass", evidence=said)
-    yield _source(project, release)
-    yield _data(project, release)
+    yield _source(source, release)
+    yield _data(source, release)
     registered = f"MLflow version {release.model_version}" if release.model_version else "not registered in MLflow"
     trained = f"trained until {release.trained_until}" if release.trained_until else "rows without time"
     said = f"{release.model_digest}; {registered}; {trained}"
@@ -80,28 +103,26 @@ def _chain(project: Project, line: Line) -> Iterator[Check]:
         )
 
 
-def _source(project: Project, release: Release) -> Check:
+def _source(source: Source, release: Release) -> Check:
     """Who wrote the code that it was built from."""
     from mlgate.report import Check
 
-    text = project.git("show", "-s", "--format=%an <%ae>, %cI: %s", release.source_commit, "--", check=False)
-    if text:
-        said = f"{release.source_commit[:12]} by {text}"
+    if source.said:
+        said = f"{release.source_commit[:12]} by {source.said}"
         return Check(id="source", title="Source commit", status="pass", evidence=said)
     said = f"{release.source_commit} is not in this clone: `git fetch REMOTE {release.source_commit}`"
     return Check(id="source", title="Source commit", status="skip", evidence=said)
 
 
-def _data(project: Project, release: Release) -> Check:
+def _data(source: Source, release: Release) -> Check:
     """What its commit records of the data, compared with what the release says."""
     from mlgate.report import Check
 
     title, commit = "Data version", release.source_commit[:12]
-    snapshot = project.git("show", f"{release.source_commit}:data/snapshot.json", check=False)
-    if not snapshot:
+    if not source.snapshot:
         said = f"{release.data_digest}; commit {commit} or its data/snapshot.json is not in this clone"
         return Check(id="data", title=title, status="skip", evidence=said)
-    digest, about = _recorded(project, release.source_commit, snapshot)
+    digest, about = _recorded(source)
     if digest == release.data_digest:
         return Check(id="data", title=title, status="pass", evidence=f"{digest}, {about}")
     mend = f"look at `git show {commit} -- data`: what was released was not made of what was committed"
@@ -109,7 +130,7 @@ def _data(project: Project, release: Release) -> Check:
     return Check(id="data", title=title, status="fail", evidence=other, mend=mend)
 
 
-def _recorded(project: Project, commit: str, snapshot: str) -> tuple[str, str]:
+def _recorded(source: Source) -> tuple[str, str]:
     """The digest that a commit's snapshot.json names, and its rows and DVC's hash in words; empty where damaged."""
     import json
 
@@ -117,13 +138,12 @@ def _recorded(project: Project, commit: str, snapshot: str) -> tuple[str, str]:
     from mlgate.yaml_file import parse_yaml
 
     try:
-        found = json.loads(snapshot)
+        found = json.loads(source.snapshot)
         digest, rows = str(found["digest"]), f"{found['rows']:,} rows"
     except (ValueError, KeyError, TypeError):
         return "", ""
-    lock = project.git("show", f"{commit}:dvc.lock", check=False)
     try:
-        outs = parse_yaml(lock.encode(), "dvc.lock")["stages"]["ingest"]["outs"]
+        outs = parse_yaml(source.lock, "dvc.lock")["stages"]["ingest"]["outs"]
         (out,) = [out for out in outs if out["path"] == "data/raw.parquet"]
         return digest, f"{rows}, DVC md5 {out['md5']}, {out['size']:,} bytes"
     except (ConfigError, KeyError, TypeError, ValueError):

@@ -11,12 +11,9 @@ from mlgate.errors import ConfigError, DataError, InfraError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pandas as pd
-
     from mlgate.drift.profile import Profile
     from mlgate.drift.view import View
     from mlgate.packing.release import Release
-    from mlgate.params import MonitorSection
     from mlgate.project import Project
     from mlgate.report import Report
 
@@ -114,23 +111,18 @@ def _profile(project: Project, environment: str, release: Release) -> Profile:
 
 
 def _view(project: Project, env: str, release: Release, profile: Profile, as_of: datetime | None) -> View:
+    """What the log shows, read part by part: its windows are kept as counts, whatever its length."""
     from mlgate.drift.look import look
+    from mlgate.drift.traffic import Traffic
+    from mlgate.serving.prediction_read import parts
+    from mlgate.serving.prediction_source import files, here
 
     monitor = project.params.monitor
-    log, moments = _log(project, env, monitor)
-    return look(env, release.version, log, moments, profile, monitor, as_of)
-
-
-def _log(project: Project, environment: str, monitor: MonitorSection) -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
-    from mlgate.serving.prediction_read import frame, read
-    from mlgate.serving.prediction_source import files
-
-    if monitor.source:
-        log = frame(files(monitor.source, environment), clock=monitor.clock)
-    else:
-        log = read(project.environment_state(environment) / "predictions", clock=monitor.clock)
-    if log.empty:
-        raise DataError(
-            f"{environment} has answered no prediction yet", f"send it traffic: `mlgate replay --env {environment}`"
-        )
-    return log, log["event_time"].fillna(log["time"]) if monitor.clock == "events" else log["time"]
+    traffic = Traffic(profile, release.version, monitor, as_of)
+    since = traffic.since if monitor.clock == "wall" else None  # an event may be older than the day it was answered on
+    folder = project.environment_state(env) / "predictions"
+    for head, values in parts(files(monitor.source, env, since) if monitor.source else here(folder, since)):
+        traffic.add(head, values)
+    if traffic.newest is None:
+        raise DataError(f"{env} has answered no prediction yet", f"send it traffic: `mlgate replay --env {env}`")
+    return look(env, traffic)

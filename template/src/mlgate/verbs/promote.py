@@ -78,15 +78,24 @@ def _approver(project: Project, given: str | None) -> str:
 
 
 def _conditions(project: Project, ledger: Ledger, release: Release, waived: str) -> list[Check]:
-    """What staging has to show beside health: time and a watch; where nothing here runs it, its smoke test."""
+    """What staging has to show: time, a watch and, where no engine here told already, its health."""
     from datetime import UTC, datetime
 
     from mlgate.engine import engine_of
-    from mlgate.ledger.promotion import smoke_check, soak_check, watch_check
+    from mlgate.ledger.promotion import soak_check, watch_check
 
-    smoke = [] if engine_of(project).connected else [smoke_check(project, release)]
+    health = [] if engine_of(project).connected else [_health(project, release)]
     soak = soak_check(ledger.entries("staging"), project.params.deploy.soak, datetime.now(UTC), waived)
-    return [*smoke, soak, watch_check(project, release)]
+    return [*health, soak, watch_check(project, release)]
+
+
+def _health(project: Project, release: Release) -> Check:
+    """What staging answers now, where `deploy.urls` says at which address; else what the newest smoke test found."""
+    from mlgate.engine.watched import address, answering
+    from mlgate.ledger.promotion import smoke_check
+
+    url = address(project, "staging")
+    return answering("staging", release, url) if url else smoke_check(project, release)
 
 
 def _proven(project: Project, ledger: Ledger) -> Release:
