@@ -221,6 +221,25 @@ def test_production_takes_only_what_staging_has_proven(here: Project, capsys: py
     assert Ledger(here).head("production") == ""
 
 
+def test_staging_that_hangs_or_serves_something_else_is_not_promoted(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = toy_release(here, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    now = engine.running(here, "staging")
+    assert now is not None
+    os.kill(now.replica_pid, signal.SIGSTOP)  # it lives, and does not answer
+    assert main(["promote", "--approved-by", "Ada"]) == 1
+    assert "staging is not in good health" in capsys.readouterr().err
+    os.kill(now.replica_pid, signal.SIGCONT)
+    commit(here, "b")
+    b = toy_release(here, "b")
+    Ledger(here).write("staging", b, {}, "deploy(staging): b, and nobody started it", {})
+    assert main(["promote", "--approved-by", "Ada"]) == 1
+    assert f"staging serves {a.version}, and its ledger names {b.version}" in capsys.readouterr().err
+    assert Ledger(here).head("production") == ""
+
+
 @pytest.mark.parametrize("what", ["src/artifacts/model.json", "fault", "src/artifacts/new.py", "release.json"])
 def test_case_12_files_that_differ_from_their_digest_are_refused_before_anything(here: Project, what: str) -> None:
     a = toy_release(here, "a")

@@ -189,6 +189,27 @@ def test_staging_that_moves_on_while_production_is_decided_is_not_what_was_appro
     assert Ledger(here).head("production") == ""
 
 
+@pytest.mark.parametrize("verb", ["promote", "rollback"])
+def test_what_was_decided_on_production_as_it_stood_is_not_put_over_what_came_meanwhile(
+    here: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    for seed in "ab":
+        deployed(here, seed)
+        assert main(["promote"]) == 0
+    deployed(here, "c")
+    faster, reads = make_release("faster"), {"promote": "files", "rollback": "beside"}[verb]
+    read = getattr(Ledger, reads)
+
+    def overtake(self: Ledger, *asked: object) -> object:
+        Ledger(here).write("production", faster, {}, "promote(production): faster", {"Approved-By": "Eve"})
+        return read(self, *asked)
+
+    monkeypatch.setattr(Ledger, reads, overtake)
+    assert main({"promote": ["promote"], "rollback": ["rollback", "--env", "production"]}[verb]) == 3
+    assert "promote(production): faster, by Eve" in capsys.readouterr().err
+    assert Ledger(here).read("production") == faster
+
+
 def test_a_frozen_environment_takes_nothing_but_a_rollback(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     a = deployed(here, "a")
     assert main(["promote"]) == 0
