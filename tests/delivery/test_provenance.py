@@ -115,6 +115,23 @@ def test_two_public_keys_are_taken_while_the_key_is_rotated(
     assert red(deploy.run(toy.project, "staging", new.hex)) == []
 
 
+def test_after_a_key_was_taken_away_neither_promote_nor_rollback_takes_what_it_signed(
+    toy: Toy, keys: tuple[Path, Path]
+) -> None:
+    """They verify as deploy does: what was let in once is asked again."""
+    for seed in ("old", "new"):
+        release = toy.release(seed)
+        toy.sign(release)
+        assert red(deploy.run(toy.project, "staging", release.hex)) == []
+        toy.commit(f"after {seed}")
+    shutil.copyfile(keys[1] / "cosign.pub", toy.folder / "trusted" / "cosign.pub")
+    before = Ledger(toy.project).head("staging")
+    assert red(promote.run(toy.project, "Ada")) == ["image-signer"]
+    assert red(rollback.run(toy.project, "staging")) == ["image-signer"]
+    ledger = Ledger(toy.project)
+    assert (ledger.head("staging"), ledger.head("production")) == (before, "")
+
+
 @pytest.mark.parametrize(
     ("claims", "by"),
     [
