@@ -19,6 +19,7 @@ from adopt_tables import commit, loans, sales, state
 from mlgate import params as parameters
 from mlgate.adopt import sniff, trial, write
 from mlgate.adopt.columns import Findings, Wishes
+from mlgate.gates.power import RULE
 from mlgate.project import Project
 from mlgate.report import Report
 from mlgate.verbs import adopt as verb
@@ -89,6 +90,9 @@ def test_each_kind_gives_code_that_keeps_its_contract_trains_and_is_lint_clean(
     new, gates = prepared(project, found, **wishes)  # loads, validates, trains and scores with the generated code
     assert (found.task, gates.metric) == (task, metric)
     assert len(frame) < 440 or "too few" not in gates.weak
+    if metric in RULE:  # else the words beside the margin, "4 of 5 cases", are untrue when `power` looks
+        scarcest = frame[target].value_counts().min() * float(yaml.safe_load(new["params.yaml"])["split"]["holdout"])
+        assert gates.margin >= 2.7 * RULE[metric] / scarcest**0.5
     for path, text in new.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text, "utf-8")

@@ -85,6 +85,17 @@ def test_a_check_is_red_on_its_bad_rows(
     assert "\n" not in check.evidence
 
 
+@pytest.mark.parametrize("column", ["customer_id", "transaction_id"])
+def test_a_value_that_names_a_person_is_not_told_where_it_breaks_the_contract(
+    trained: Path, good: pd.DataFrame, column: str
+) -> None:
+    """The report is posted on the pull request."""
+    check = judge_one("schema", put(column, "Quittenbaum", 17)(good), context(trained))
+    assert check.status == "fail"
+    assert f"{column} row 17" in check.evidence or f"{column}: " in check.evidence
+    assert "Quittenbaum" not in check.evidence
+
+
 def test_a_feature_that_tells_the_target_is_found(trained: Path, good: pd.DataFrame) -> None:
     def leaking(frame: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
         noise = np.random.default_rng(0).normal(0, 0.05, len(frame))

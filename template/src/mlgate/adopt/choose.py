@@ -13,11 +13,11 @@ import pandas as pd
 from mlgate.adopt.columns import Findings
 from mlgate.adopt.trial import Trial
 from mlgate.duration import format_duration
+from mlgate.gates.power import CORRELATION, RULE
 from mlgate.gates.sample import FEWEST, NEAR_PERFECT_AUC
 
 SHARES = (0.2, 0.3, 0.4, 0.5)
 ROOM = 1.3  # a hash gives a side somewhat more or fewer rows than its share
-CORRELATION = 0.9  # of the scores of two models of one kind; FACTS of docs/gates.md
 TREES_FROM = 2_000  # rows; with fewer a regularised linear model is the safer start
 WINDOWS = ("1h", "6h", "12h", "1d", "1w", "2w", "4w")
 WINDOW_ROWS = 500
@@ -99,6 +99,8 @@ def gates(found: Findings, trial: Trial) -> Gates:
     kept = max(0.1 * gain, min(0.5 * gain, gain - 4 * error)) if gain > 0 else 0.0
     floor = _rounded(trivial + kept if higher else trivial - kept)
     two = math.sqrt(2 * (1 - CORRELATION)) * error
+    if metric in RULE and trial.holdout_scarcest:  # as the check `power` will expect it
+        two = max(two, RULE[metric] / math.sqrt(trial.holdout_scarcest))
     margin = _rounded(max(0.05 * abs(gain), 2.8 * two, 1e-6), up=True)
     return Gates(
         metric,

@@ -9,6 +9,7 @@ from mlgate.adopt.code_model import groups_of
 from mlgate.adopt.code_text import WIDTH, literal, render
 from mlgate.adopt.columns import Column, Findings
 
+PREDICTION = literal("prediction")
 COUNTED = re.compile(
     r"(^|_)(counts?|num|number|n|qty|quantity|age|length|width|height|weight|area|radius|perimeter|size|distance|"
     r"duration|seconds|minutes|hours|days|years|pixels?|period|share|demand)(_|$)"
@@ -53,16 +54,16 @@ def schema(found: Findings, file: str, owner: str) -> str:
     key = found.by_role("identifier")
     answer = [_field(key, {}, "The row asked about")] if key else []
     if found.task == "regression":
-        answer.append(_text("prediction", "float", {}, f"Predicted {target.name}", "prediction"))
+        answer.append(_text("prediction", "float", {}, f"Predicted {target.name}", PREDICTION))
     elif found.task == "binary":
         answer.append(
-            _text("score", "float", {"ge": "0", "le": "1"}, f"Probability of {found.classes[1]!r}", "prediction")
+            _text("score", "float", {"ge": "0", "le": "1"}, f"Probability of {found.classes[1]!r}", PREDICTION)
         )
     else:
-        answer.append(_text("label", _type(target), isin, "The likeliest class", "prediction"))
+        answer.append(_text("label", _type(target), isin, "The likeliest class", PREDICTION))
         for number, label in enumerate(found.classes):
             limits = {"ge": "0", "le": "1"}
-            answer.append(_text(f"score_{number}", "float", limits, f"Probability of {label!r}", "prediction"))
+            answer.append(_text(f"score_{number}", "float", limits, f"Probability of {label!r}", PREDICTION))
     return render(
         "schema",
         {"moments"} if any(c.kind == "moment" for c in found.columns) else set(),
@@ -78,14 +79,16 @@ def schema(found: Findings, file: str, owner: str) -> str:
 
 def _field(column: Column, checks: dict[str, str], words: str) -> str:
     extra = {"nullable": "True"} if column.nullable else {}
-    return _text(column.name, _type(column), {**extra, **checks}, words, column.role)
+    roles = f'("{column.role}", "unlogged")' if column.part == "text" else literal(column.role)
+    return _text(column.name, _type(column), {**extra, **checks}, words, roles)
 
 
-def _text(name: str, kind: str, checks: dict[str, str], words: str, role: str) -> str:
+def _text(name: str, kind: str, checks: dict[str, str], words: str, roles: str) -> str:
+    """A field of the contract; `roles` as the code writes them."""
     lines = [f"        {key}={value}," for key, value in checks.items()]
     lines += [
         f"        description={literal(words)},",
-        f'        metadata={{"role": {literal(role)}, "owner": OWNER}},',
+        f'        metadata={{"role": {roles}, "owner": OWNER}},',
     ]
     return f"    {name}: {kind} = pa.Field(\n" + "\n".join(lines) + "\n    )"
 

@@ -21,7 +21,7 @@ class Column:
     Attributes
     ----------
     part : how a feature enters the model; empty for identifier, time, cluster and target
-    form : how a moment is written
+    form : how a moment is written, or a number whose thousands or unit are (`1.234,5€`)
     longest : of a text, in letters
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlgate.adopt import numerals
 from mlgate.adopt.layout import FileColumn, Layout
 from mlgate.errors import DataError
 
@@ -30,6 +31,18 @@ FORMATS = (
     "%Y%m%d",
     "%d %b %Y",
     "%b %d, %Y",
+    "%d-%b-%Y",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d-%m-%Y",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y %H:%M:%S",
+    "%d.%m.%y",
+    "%d.%m.%y %H:%M",
+    "%m/%d/%y",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y",
+    "%d/%m/%y %H:%M",
     "seconds",
     "milliseconds",
 )
@@ -57,7 +70,7 @@ def one(cells: pd.Series[Any], column: FileColumn, decimal: str) -> pd.Series[An
     elif column.kind == "flag":
         made = text(cells).str.casefold().map(FLAGS).astype("float64")
     else:
-        made = numbers(cells, decimal)
+        made = numbers(cells, decimal, column.format)
     _require_all(cells, made, column)
     if column.kind == "integer":
         if made.isna().any() or (made % 1 != 0).any():
@@ -72,6 +85,7 @@ def _require_all(cells: pd.Series[Any], made: pd.Series[Any], column: FileColumn
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         what = f"a date or time written as {column.format}" if column.kind == "moment" else f"a {column.kind}"
+        what += f" written as {column.format}" if column.format and column.kind != "moment" else ""
         raise DataError(
             f"column {column.name!r}, row {row + 1}: {str(cells[row])[:60]!r} is not {what}",
             f"correct it, or leave the column out with `--drop {column.name!r}`",
@@ -84,11 +98,13 @@ def _require_all(cells: pd.Series[Any], made: pd.Series[Any], column: FileColumn
         )
 
 
-def numbers(cells: pd.Series[Any], decimal: str) -> pd.Series[Any]:
-    """float64 (n,); NaN where a cell is missing or no number."""
+def numbers(cells: pd.Series[Any], decimal: str, form: str = "") -> pd.Series[Any]:
+    """float64 (n,); NaN where a cell is missing or no number, written as `form` if there is one."""
     if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_numeric_dtype(cells):
         return pd.to_numeric(cells).astype("float64")
     words = text(cells)
+    if form:
+        return numerals.read(words, form)
     if decimal != ".":
         words = words.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(words, errors="coerce").astype("float64")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlgate.adopt import convert, personal
+from mlgate.adopt import convert, dates, numerals, personal
 from mlgate.adopt.columns import Column, Findings, Wishes
 from mlgate.adopt.layout import FileColumn, Kind, Layout
 from mlgate.adopt.names import safe_names
@@ -44,6 +44,8 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
         raise DataError(f"{path} has {len(labelled)} labelled rows; at least {FEW_ROWS} are needed", "give more rows")
     notes += _repeated(labelled, parts)
     columns, left_out = _columns(labelled, names, layout, parts)
+    notes += numerals.said((c.source, c.form) for c in [*columns, target] if c.form and c.kind != "moment")
+    notes += filter(None, (dates.doubt(labelled[c.source], c.form) for c in columns if c.kind == "moment"))
     rows = convert.typed(labelled, {c.name: c.file for c in [*columns, target]}, layout.decimal)
     if until is not None:
         rows = _before(rows, names[parts["time"]], until, path)
@@ -84,8 +86,9 @@ def _repeated(labelled: pd.DataFrame, parts: dict[str, Any]) -> list[str]:
     if key is None or labelled[key].is_unique:
         return []
     if parts["cluster"] is not None:
-        value = labelled[key][labelled[key].duplicated()].iloc[0]
-        raise DataError(f"--id {key} is no identifier: {value!r} stands in several rows", "give no --id, or another")
+        again = int(labelled[key].duplicated().to_numpy().argmax()) + 1
+        words = f"--id {key} is no identifier: the value of row {again} stands in an earlier row as well"
+        raise DataError(words, "give no --id, or another")
     parts["identifier"], parts["cluster"] = None, key
     return [f"{key} repeats, so its rows depend on each other: it is the cluster, and no row has an identifier"]
 
@@ -94,7 +97,7 @@ def _column(cells: pd.Series[Any], source: str, name: str, decimal: str, parts: 
     """The column, or why it is left out."""
     role = next((role for role in ("identifier", "time", "cluster") if parts[role] == source), "feature")
     if role == "time":
-        return Column(name, source, "moment", "time", form=_form(cells, strict=True))
+        return Column(name, source, "moment", "time", form=dates.form_of(cells, strict=True))
     if role != "feature":
         if cells.isna().any():
             row = int(cells.isna().to_numpy().argmax()) + 1
@@ -108,26 +111,27 @@ def _column(cells: pd.Series[Any], source: str, name: str, decimal: str, parts: 
 
 
 def _feature(cells: pd.Series[Any], source: str, name: str, decimal: str) -> Column | str:
-    present = cells.dropna()
+    present, written = cells.dropna(), ""
     if pd.api.types.is_datetime64_any_dtype(present):
         return Column(name, source, "moment", part="date")
     if not (pd.api.types.is_numeric_dtype(present) or pd.api.types.is_bool_dtype(present)):
-        form = _form(present, strict=False)
+        form = dates.form_of(present, strict=False)
         words = convert.text(present)
         if set(words.str.casefold().unique()) <= set(convert.FLAGS):
             return Column(name, source, "flag", part="constant" if words.nunique() == 1 else "number")
         if form and not form.endswith("seconds") and (form != "%Y%m%d" or "date" in name.casefold()):
             return Column(name, source, "moment", part="date", form=form)
-        share = float(convert.numbers(present, decimal).notna().mean())
+        written = numerals.form_of(words, decimal)
+        share = float(convert.numbers(present, decimal, written).notna().mean())
         code = bool((words.str.fullmatch(r"0\d+")).any()) and bool(words.str.fullmatch(r"\d+").all())
         if code or share < NUMERIC_SHARE:
             return _words(words, source, name)
     if pd.api.types.is_bool_dtype(present):
         return Column(name, source, "flag", part="number" if present.nunique() > 1 else "constant")
-    values = convert.one(cells, FileColumn(source, "number"), decimal).dropna()
+    values = convert.one(cells, FileColumn(source, "number", written), decimal).dropna()
     if why := personal.identifies(source, values):
         return why
-    return Column(name, source, "number", part="constant" if values.nunique() == 1 else "number")
+    return Column(name, source, "number", part="constant" if values.nunique() == 1 else "number", form=written)
 
 
 def _words(words: pd.Series[Any], source: str, name: str) -> Column | str:
@@ -143,32 +147,6 @@ def _words(words: pd.Series[Any], source: str, name: str) -> Column | str:
     if distinct > IDENTIFIER_SHARE * len(words) and distinct > FEW_ROWS:
         return "identifier: nearly every row has its own value"
     return Column(name, source, "text", part="category", distinct=distinct, longest=longest)
-
-
-def _form(cells: pd.Series[Any], strict: bool) -> str:
-    """How the moments of a column are written; empty if they aren't moments (an error naming the row if strict)."""
-    present = cells.dropna()
-    if pd.api.types.is_datetime64_any_dtype(present) and not (strict and cells.isna().any()):
-        return ""
-    if strict and cells.isna().any():
-        row = int(cells.isna().to_numpy().argmax()) + 1
-        raise DataError(
-            f"column {cells.name!r}, row {row}: no value, but it is the time", "fill it in, or give no --time"
-        )
-    head = present.head(200)
-    plain = bool(convert.text(head).str.fullmatch(r"\d{1,7}|-?\d*\.\d+").any())
-    forms = [] if plain else list(convert.FORMATS)
-    if not strict and not plain:
-        forms = [f for f in forms if not f.endswith("seconds")]
-    shares = {form: float(convert.moments(head, form).notna().mean()) for form in forms}
-    for form in (form for form, share in shares.items() if share == 1):
-        if convert.moments(present, form).notna().all():
-            return form
-    if not strict:
-        return ""
-    best = max(shares, key=lambda form: shares[form]) if shares else "ISO8601"
-    convert.one(cells, FileColumn(str(cells.name), "moment", best), ".")  # says which row
-    raise DataError(f"column {cells.name!r} holds no dates", "give the column of dates as --time")
 
 
 def _key_kind(cells: pd.Series[Any], decimal: str) -> Kind:

@@ -23,7 +23,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class FileColumn:
-    """A column of the file: its name there, what its values are, and how a moment is written."""
+    """A column of the file: its name there, what its values are, and how a moment or a number is written."""
 
     name: str
     kind: Kind

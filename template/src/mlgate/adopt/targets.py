@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from mlgate.adopt import convert
+from mlgate.adopt import convert, numerals
 from mlgate.adopt.columns import Column, Wishes
 from mlgate.adopt.layout import FileColumn, Layout
 from mlgate.adopt.source import suggest
@@ -31,6 +32,18 @@ POSITIVE = (
     "malignant",
     "sick",
     "up",
+    "ja",
+    "oui",
+    "sí",
+    "si",
+    "sim",
+    "sì",
+    "tak",
+    "ano",
+    "да",
+    "wahr",
+    "vrai",
+    "verdadero",
 )
 
 Target = tuple[Column, tuple[int | str, ...], Task, list[str]]
@@ -52,23 +65,25 @@ def target_of(cells: pd.Series[Any], name: str, layout: Layout, wishes: Wishes) 
         raise DataError(
             f"the target {source!r} has no value in any row", "give a table with labels, or another --target"
         )
-    words = _words(present, layout)
+    written = "" if _is_typed(present) else numerals.form_of(convert.text(present), layout.decimal)
+    words = _words(present, layout, written)
     if words.nunique() == 1:
         raise DataError(
             f"the target {source!r} is {words.iloc[0]!r} in every row: one class only", "add rows of another class"
         )
     notes = [f"{len(cells) - len(present):,} rows have no target and are left out"] * (len(present) < len(cells))
-    numbers = None if pd.api.types.is_bool_dtype(present) else convert.numbers(present, layout.decimal)
+    numbers = None if pd.api.types.is_bool_dtype(present) else convert.numbers(present, layout.decimal, written)
     values = numbers if numbers is not None and numbers.notna().all() else None
     if wishes.positive is not None and wishes.task == "regression":
         raise ConfigError("--positive with --task regression", "a regression has no classes; leave one of them out")
     if not _is_regression(values, words, source, wishes):
-        return _classes(name, source, words, values, wishes.positive, notes)
+        column, classes, task, said = _classes(name, source, words, values, wishes.positive, notes)
+        return replace(column, form=written if column.kind == "integer" else ""), classes, task, said
     if numbers is not None and numbers.notna().mean() > 0.5:
-        convert.one(cells, FileColumn(source, "number"), layout.decimal)  # says which row is no finite number
+        convert.one(cells, FileColumn(source, "number", written), layout.decimal)  # says which row is no finite number
     elif values is None:
         raise DataError(f"the target {source!r} holds {words.iloc[0]!r}: no number", "give --task classification")
-    return Column(name, source, "number", "target"), (), "regression", notes
+    return Column(name, source, "number", "target", form=written), (), "regression", notes
 
 
 def _classes(
@@ -88,9 +103,14 @@ def _classes(
     return column, classes, "multiclass", notes
 
 
-def _words(present: pd.Series[Any], layout: Layout) -> pd.Series[Any]:
+def _is_typed(cells: pd.Series[Any]) -> bool:
+    """Whether the file itself says what its cells are, as Parquet does."""
+    return bool(pd.api.types.is_bool_dtype(cells) or pd.api.types.is_numeric_dtype(cells))
+
+
+def _words(present: pd.Series[Any], layout: Layout, written: str) -> pd.Series[Any]:
     """Values as text; whole numbers in one spelling, so that `1` and `1.0` are one class."""
-    values = convert.numbers(present, layout.decimal) if not pd.api.types.is_bool_dtype(present) else None
+    values = convert.numbers(present, layout.decimal, written) if not pd.api.types.is_bool_dtype(present) else None
     if values is not None and values.notna().all() and (values % 1 == 0).all() and (values.abs() < 2**53).all():
         return convert.text(values.astype("int64"))
     return convert.text(present)

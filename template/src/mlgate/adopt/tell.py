@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlgate.adopt import encoding
+from mlgate.adopt import encoding, personal
 from mlgate.adopt.choose import Gates
 from mlgate.adopt.columns import Findings
 from mlgate.report import Check, Report
@@ -19,6 +19,16 @@ def notes(found: Findings, gates: Gates) -> list[str]:
     watched = [column.name for column in found.by_part("constant")]
     if watched:
         said.append(f"constant, so the model leaves them out and the monitor watches them: {', '.join(watched)}")
+    texts = ", ".join(column.source for column in found.by_part("text"))
+    if texts:
+        said.append(
+            f"free text, whose words the model learns: {texts}; it may name people: read it, or leave it out by --drop"
+        )
+    special = ", ".join(column.source for column in found.columns if personal.is_special(column.source))
+    if special:
+        said.append(
+            f"its name says what the law protects (GDPR, article 9): {special}; leave it out by --drop, or say why"
+        )
     dates = [column.name for column in found.by_part("date")]
     if dates and not found.by_role("time"):
         said.append(f"dates: {', '.join(dates)}; `--time {dates[0]}` splits by it, if it says when a row happened")

@@ -159,7 +159,7 @@ def _card(found: Findings) -> dict[str, str]:
 
 
 def _range(column: Column, values: pd.Series[Any]) -> str:
-    if column.kind == "text":
+    if column.kind == "text" or column.role in ("identifier", "cluster"):
         return f"{values.nunique()} values" if column.part != "text" else "free text"
     if column.kind == "moment":
         return f"{values.min()} to {values.max()}"

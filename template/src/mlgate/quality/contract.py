@@ -8,7 +8,9 @@ import pandas as pd
 
 from mlgate.quality.context import Context, skipped, verdict
 from mlgate.report import Check
+from mlgate.table.roles import columns
 
+KEPT_BACK = ("pii", "sensitive", "identifier", "cluster")
 SHOWN = 5  # failing cells a check names; the number of all of them is said
 
 
@@ -34,18 +36,20 @@ def schema(frame: pd.DataFrame, context: Context) -> Check:
             context.contract.validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
-        shown = "; ".join(_case(case) for case in cases.head(SHOWN).to_dict("records"))
+        hidden = columns(context.contract).of(*KEPT_BACK)
+        shown = "; ".join(_case(case, hidden) for case in cases.head(SHOWN).to_dict("records"))
         return verdict("schema", title, True, f"{len(cases):,} failures: {shown}", mend, float(len(cases)), 0.0)
     except SchemaError as error:
         return verdict("schema", title, True, str(error).splitlines()[0][:300], mend)
     return verdict("schema", title, False, f"{len(frame):,} rows keep it", mend, 0.0, 0.0)
 
 
-def _case(case: dict[str, object]) -> str:
-    """`amount row 17: -3.0 (greater_than(0))` from one line of pandera's failures; personal values can't be told
-    apart here, so a value is cut short."""
+def _case(case: dict[str, object], hidden: tuple[str, ...]) -> str:
+    """`amount row 17: -3.0 (greater_than(0))` from one line of pandera's failures; of a column that names or describes
+    a person, the row alone: reports are posted on pull requests."""
     value, check, column = case.get("failure_case"), case.get("check"), case.get("column")
     index = case.get("index")
     where = "" if index is None or pd.isna(index) else f" row {index}"  # type: ignore[call-overload]
     name = column if isinstance(column, str) else "table"
-    return f"{name}{where}: {str(value)[:40]!r} ({str(check)[:60]})"
+    said = "a value that is kept back" if name in hidden else repr(str(value)[:40])
+    return f"{name}{where}: {said} ({str(check)[:60]})"

@@ -44,7 +44,7 @@ class Runtime:
         from threadpoolctl import threadpool_limits
 
         import model.features as code
-        from mlgate.table.roles import columns
+        from mlgate.table.roles import UNLOGGED, columns
         from mlgate.training.modelfile import load
         from model.schema import Inputs
 
@@ -56,8 +56,7 @@ class Runtime:
         threadpool_limits(1)
         self.contract = Contract(Inputs.to_schema(), self.params.serving.max_rows)
         self._subject = Subject(self.contract, model, self.card.task, code)
-        inputs = columns(Inputs)
-        hidden = {*inputs.personal, *inputs.of("identifier", "cluster", "target", "label_time")}
+        hidden = set(columns(Inputs).of(*UNLOGGED))
         self._logged = [name for name in code.FEATURES if name not in hidden]
         self._logged_places = [self._subject.names.index(name) for name in self._logged]
         key = read_key(key_state(self.state))

@@ -11,8 +11,10 @@ from mlgate.params import Params
 Kind = Literal["integer", "number", "boolean", "string", "time", "other"]
 ROLES = (
     "identifier", "time", "label_time", "cluster", "feature", "target", "prediction", "pii", "sensitive", "ignored",
+    "unlogged",
 )  # fmt: skip
 PERSONAL = ("pii", "sensitive")
+UNLOGGED = (*PERSONAL, "identifier", "cluster", "target", "label_time", "unlogged")  # free text, beside `feature`
 _KINDS: tuple[tuple[str, Kind], ...] = (
     ("datetime", "time"),
     ("bool", "boolean"),

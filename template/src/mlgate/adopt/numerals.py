@@ -1,0 +1,92 @@
+"""How a column writes its numbers: decimal mark, thousands, unit; found once, and kept as an example in the code.
+
+`1.234` is twelve hundred in a German table and one and a bit in an English one. Which of the two is told by the other
+cells of the column and by the file's decimal mark, when a table is adopted; rows that come later are held to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+MARKS = {  # an example -> between thousands, before decimals
+    "1,234.5": (",", "."),
+    "1.234,5": (".", ","),
+    "1 234,5": (" ", ","),
+    "1 234.5": (" ", "."),
+    "1'234.5": ("'", "."),
+    "1'234,5": ("'", ","),
+    "1.5": ("", "."),
+}
+_UNIT = r"[€$£¥%]|EUR|USD|GBP|CHF"
+_ALIKE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
+_MOST = 0.9  # of a column's cells; the others are mistakes, to be named
+
+
+def form_of(words: pd.Series[Any], decimal: str) -> str:
+    """An example of how the column's numbers are written, `1.234,5€`; empty where the file's decimal mark says it all.
+
+    Parameters
+    ----------
+    words
+        Text, no value missing.
+    decimal
+        The file's own mark.
+    """
+    plain = float(pd.to_numeric(words.str.replace(decimal, ".", regex=False), errors="coerce").notna().mean())
+    if plain == 1:
+        points = words[words.str.contains(".", regex=False)] if decimal == "," else words[:0]
+        return "1.234,5" if len(points) and bool(points.str.fullmatch(_grouped(".", ",")).all()) else ""
+    bare, unit = _without_unit(words)
+    shares = {form: float(bare.str.fullmatch(_pattern(form)).mean()) for form in MARKS}
+    best = max(shares, key=lambda form: shares[form])
+    return best + unit if shares[best] > max(plain, _MOST) else ""
+
+
+def read(words: pd.Series[Any], form: str) -> pd.Series[Any]:
+    """float64 (n,); NaN where a cell is missing or not written as `form`."""
+    example = next(mark for mark in MARKS if form.startswith(mark))
+    thousands, decimal = MARKS[example]
+    bare = words.str.translate(_ALIKE)
+    if unit := form.removeprefix(example):
+        bare = bare.str.replace(unit, "", n=1, regex=False).str.strip()
+    bare = bare.where(bare.str.fullmatch(_pattern(example)).fillna(False).astype(bool))
+    if thousands:
+        bare = bare.str.replace(thousands, "", regex=False)
+    return pd.to_numeric(bare.str.replace(decimal, ".", regex=False), errors="coerce").astype("float64")
+
+
+def said(forms: Iterable[tuple[str, str]]) -> list[str]:
+    """A sentence that names each column whose numbers are written in another way than the file's: (name, form)."""
+    named = [f"{name} as {form}" for name, form in forms]
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return [f"numbers are read with their thousands and units: {', '.join(named[:5])}{more}"] if named else []
+
+
+def _without_unit(words: pd.Series[Any]) -> tuple[pd.Series[Any], str]:
+    """The cells without the one unit that they share; as they are where there are several."""
+    words = words.str.translate(_ALIKE)
+    pattern = rf"^(?P<sign>[-+]?)(?P<before>{_UNIT})?\s*(?P<bare>.*?)\s*(?P<after>{_UNIT})?$"
+    parts = words.str.extract(pattern).fillna("")
+    units = {unit for unit in (*parts["before"].unique(), *parts["after"].unique()) if unit}
+    if len(units) != 1:
+        return words, ""
+    return parts["sign"] + parts["bare"], units.pop()
+
+
+def _pattern(form: str) -> str:
+    thousands, decimal = MARKS[form]
+    whole = rf"(?:{_groups(thousands)}|\d+)" if thousands else r"\d+"
+    mark = re.escape(decimal)
+    return rf"[-+]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][-+]?\d+)?"
+
+
+def _grouped(thousands: str, decimal: str) -> str:
+    return rf"[-+]?{_groups(thousands)}(?:{re.escape(decimal)}\d*)?"
+
+
+def _groups(thousands: str) -> str:
+    return rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+"
