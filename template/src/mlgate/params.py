@@ -96,6 +96,7 @@ class MonitorSection(Section):
     source: str | None = Field(
         default=None, description="folder or URL of the prediction log; null: the environment's own on this machine"
     )
+    labels: str | None = Field(default=None, description="file or URL of the labels that came later")
 
     @model_validator(mode="after")
     def _k_of_n(self) -> MonitorSection:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from drift_cases import make_params
 
-from mlgate.drift.cells import cut
+from mlgate.drift.cells import KNOWN, cut
 from mlgate.drift.profile import Profile, build_profile
 from mlgate.errors import DataError
 
@@ -109,6 +109,24 @@ def test_a_column_of_identifiers_calls_no_value_unknown() -> None:
     cells = cut(ODD["all_different"])
     assert cells.open
     assert cells.assign(pd.Series(["never seen"])).tolist() == [cells.size - 1]
+
+
+def test_a_profile_names_no_value_that_fewer_than_five_rows_have() -> None:
+    """It lies in Git, in each release and on pages: a note about a patient, or a surname that one has, must not."""
+    common, few = ["Süd"] * 300 + ["Nord"] * 5, [f"Quittenbaum {n // 4}" for n in range(400)]
+    columns = {"few": common + few, "open": common + [f"Quittenbaum {n}" for n in range(400)]}
+    columns["open"] += [f"note {n}" for n in range(KNOWN)]
+    for name, values in columns.items():
+        profile = build_profile(pd.DataFrame({name: values}), None, None, make_params())
+        text, cells = profile.to_json(), profile.columns[0].cells
+        assert "Quittenbaum" not in text
+        assert "note" not in text
+        assert "Nord" in text
+        assert not any("hash" in label or "Quittenbaum" in label for label in cells.labels())
+        seen = Profile.from_json(text).columns[0].cells.assign(pd.Series(["Quittenbaum 7", "Nord", "Wutzel", None]))
+        assert seen[3] == cells.size + 1
+        assert (seen[2] == cells.size) == (name == "few")  # known again by its hash alone, and another one is not
+        assert seen[0] < cells.size
 
 
 def test_a_column_that_the_window_lacks_is_missing_throughout() -> None:

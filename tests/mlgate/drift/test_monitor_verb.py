@@ -155,6 +155,18 @@ def test_case_4_categories_with_markup_and_direction_marks_are_inert(project: Pr
     assert "\\@all" in text
 
 
+def test_case_24_a_new_value_of_few_rows_is_counted_and_not_shown(project: Project) -> None:
+    """The page ends in an issue: what one person wrote into a field must not stand there."""
+    release(project)
+    names = pd.Series([f"Wutzel{n // 4}" for n in range(900)])
+    predict(project, change=lambda f: f.assign(**{EVIL: np.where(np.arange(len(f)) % 9 == 0, names, f[EVIL])}))
+    assert cli.main(["monitor"]) == 1
+    for name in ("monitor.html", "monitor.md", "monitor.json"):
+        text = (project.reports / name).read_text()
+        assert "Wutzel" not in text
+        assert name == "monitor.json" or "each in fewer than 5 rows" in text
+
+
 def test_traffic_that_stops_is_silence(project: Project) -> None:
     release(project)
     predict(project)

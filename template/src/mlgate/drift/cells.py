@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ Kind = Literal["number", "time", "category"]
 BINS = 64
 KNOWN = 1_000
 SAMPLE = 200_000
+NAMED = 5  # rows; a value that fewer have may be about one person, so it is known by its hash alone
+_SEAL = "hash:"
 _ROUNDING = 2e-7  # of a value: what float32 and text lose on the way to the log and back
 _TRUTH: dict[Any, Any] = {True: 1.0, False: 0.0, "True": 1.0, "False": 0.0}
 
@@ -24,7 +27,8 @@ class Cells:
     """How one column is cut. `size` cells, then two more: `size` is novel, `size + 1` is missing.
 
     A number's cells are ordered: below the reference, the bins `[edge, next edge)`, above it. A value that is
-    frequent has a bin of its own. A category's cells are its most frequent values, then all others that were seen.
+    frequent has a bin of its own. A category's cells are its most frequent values, then all others that were seen; a
+    value of fewer than `NAMED` rows stands there sealed, so that a profile can be shown and kept in Git.
     """
 
     kind: Kind
@@ -51,13 +55,18 @@ class Cells:
         codes, names = pd.factorize(values)
         place = {name: i for i, name in enumerate(self.categories)} | dict.fromkeys(self.rare, len(self.categories))
         unknown = len(self.categories) if self.open else self.size
-        of_name = [place.get(as_text(name), unknown) for name in names]
+        texts = [as_text(name) for name in names]
+        of_name = [place[text] if text in place else place.get(sealed(text), unknown) for text in texts]
         return np.array([*of_name, self.size + 1], dtype=np.int64)[codes]
+
+    def is_sealed(self, cell: int) -> bool:
+        """Whether the value of this cell is too rare to be shown."""
+        return self.kind == "category" and cell < len(self.categories) and self.categories[cell].startswith(_SEAL)
 
     def labels(self) -> list[str]:
         """A short name for each of the `size` cells."""
         if self.kind == "category":
-            return [*self.categories, "other"]
+            return ["a rare value" if self.is_sealed(i) else name for i, name in enumerate(self.categories)] + ["other"]
         if not len(self.edges):
             return ["any"]
         show = _moment if self.kind == "time" else _short
@@ -114,6 +123,11 @@ def as_text(value: Any) -> str:
     return str(value)[:200]
 
 
+def sealed(text: str) -> str:
+    """Stands for a rare value: tells whether one is the same again, and not what it was."""
+    return _SEAL + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _typed(values: pd.Series[Any]) -> bool:
     return pd.api.types.is_datetime64_any_dtype(values.dtype)
 
@@ -130,8 +144,13 @@ def _cut_text(values: pd.Series[Any]) -> Cells:
     codes, names = pd.factorize(values)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
     order = np.argsort(-counts, kind="stable")
-    texts = list(dict.fromkeys(as_text(names[i]) for i in order[:KNOWN]))
-    return Cells("category", categories=tuple(texts[:BINS]), rare=tuple(texts[BINS:]), open=len(names) > KNOWN)
+    often: dict[str, int] = {}
+    for i in order[:KNOWN]:
+        text = as_text(names[i])
+        often[text] = often.get(text, 0) + int(counts[i])
+    texts = [text if count >= NAMED else sealed(text) for text, count in often.items()]
+    is_open = len(names) > KNOWN
+    return Cells("category", categories=tuple(texts[:BINS]), rare=() if is_open else tuple(texts[BINS:]), open=is_open)
 
 
 def _cut_numbers(numbers: Floats) -> Floats:

@@ -9,6 +9,9 @@
 | no | no | no | no | yes | watch |
 | no | no | no | no | no | healthy |
 
+Labels that came later, where there are any, go before all but silence and a lost field: a model that has become worse
+is to be trained again, whatever the inputs look like.
+
 An alarm is a finding that is flagged in k of the last n windows *and* in the newest. Findings without a calibrated
 threshold never alarm; at most they make it `watch`.
 """
@@ -16,7 +19,7 @@ threshold never alarm; at most they make it `watch`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlgate.drift.watch import Finding, Window
@@ -51,6 +54,14 @@ def decide(windows: Sequence[Window], k: int, n: int) -> Decision:
     watched = tuple(alarm for alarm in flagged if alarm not in alarms)
     word, reason = _word(alarms, watched, bool(last[-1].findings))
     return Decision(word, reason, False, alarms, watched)
+
+
+def decayed(decision: Decision, reason: str) -> Decision:
+    """The decision where labels say that the model has become worse."""
+    lost = any(a.finding.aspect == "missing" and not a.finding.is_score for a in decision.alarms)
+    if decision.silent or lost:
+        return replace(decision, reason=f"{decision.reason}; and {reason}")
+    return replace(decision, word="retrain", reason=f"the model has become worse: {reason}")
 
 
 def _word(alarms: Sequence[Alarm], watched: Sequence[Alarm], judged: bool) -> tuple[Word, str]:

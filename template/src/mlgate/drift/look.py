@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlgate.drift import view as views
 from mlgate.drift.decision import decide
 from mlgate.drift.traffic import Traffic
@@ -28,6 +30,8 @@ def look(environment: str, traffic: Traffic) -> views.View:
     uncalibrated = list(dict.fromkeys(f.column for f in windows[-1].findings if not f.calibrated))
     decision = decide(windows, monitor.k, monitor.n)
     new = views.unseen(traffic.novel, profile, decision)
-    return views.View(
+    since, until = (f"{found.start(block):%Y-%m-%d %H:%M}" for block in (windows[0].block, windows[-1].block + 1))
+    seen = views.View(
         environment, traffic.version, decision, starts, windows, profile, live, uncalibrated, left_out, new
     )
+    return replace(seen, since=since, until=until)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from mlgate.drift import plots
+from mlgate.drift.decay import check
 from mlgate.drift.decision import Alarm
 from mlgate.drift.plots import clean
-from mlgate.drift.view import View, sentence
+from mlgate.drift.view import View, sentence, unit
 
 MOST = 12  # columns drawn
 STYLE = """
@@ -27,7 +28,8 @@ p { margin: .4rem 0; overflow-wrap: anywhere; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
   overflow-wrap: anywhere; }
-th { color: var(--soft); font-weight: 600; } td:nth-child(2) { white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; }
+td:first-child { min-width: 12em; } td:nth-child(2) { white-space: nowrap; }
 svg { max-width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .small { fill: var(--soft); font-size: 11px; } .end { text-anchor: end; } .middle { text-anchor: middle; }
 .reference { fill: var(--reference); } .current { fill: var(--current); } .grid { stroke: var(--rule); }
@@ -42,17 +44,18 @@ def html_page(view: View, n: int) -> str:
     """The page: verdict, traffic, and for each alarmed column its distribution, missing share and effect by window."""
     decision, title = view.decision, f"Drift in {view.environment}"
     names = list(dict.fromkeys(alarm.finding.column for alarm in (*decision.alarms, *decision.watched)))
-    span = f"windows {clean(view.starts[0])} to {clean(view.starts[-1])}"
+    span = f"windows from {clean(view.since)} to {clean(view.until)}, UTC"
     body = [
         f"<h1>{clean(title)}</h1>",
         f'<p class="soft">model {clean(view.version)} · {span}</p>',
         f'<div class="verdict {decision.word}"><b>{decision.word}</b><p>{clean(decision.reason, 300)}</p></div>',
         *_table(view, n),
-        "<h2>Traffic by window</h2>",
+        "<h2>Traffic by window, rows</h2>",
         plots.columns(
             "rows by window", view.starts, [w.traffic for w in view.windows], [w.expected for w in view.windows]
         ),
         '<p class="soft">Dashed: the median of the reference at that phase of the season.</p>',
+        *_performance(view),
         *(line for name in names[:MOST] for line in _column(view, name)),
         *([f"<p>{len(names) - MOST} more columns are in the table above.</p>"] if len(names) > MOST else []),
         *(f'<p class="soft">{clean(line, 600)}</p>' for line in _limits(view)),
@@ -80,11 +83,14 @@ def markdown(view: View, n: int) -> str:
             "",
             f"{mark(decision.reason)}. Model {mark(view.version)}.",
             "",
+            f"Windows from {mark(view.since)} to {mark(view.until)}, UTC.",
+            "",
             *(["| column | | what |", "|---|---|---|", *table, ""] if table else []),
             "| window | rows | expected | findings |",
             "|---|---|---|---|",
             *traffic,
             "",
+            *([f"{mark(check(view.decay).title)}: {mark(check(view.decay).evidence)}", ""] if view.decay else []),
             *(f"Never seen in {mark(name)}: {', '.join(map(mark, values))}\n" for name, values in view.unseen.items()),
             *(f"{mark(line)}\n" for line in _limits(view)),
         ]
@@ -106,6 +112,20 @@ def _table(view: View, n: int) -> list[str]:
     return ["<h2>What moved</h2><table><tr><th>column</th><th></th><th>what</th></tr>", *cells, "</table>"]
 
 
+def _performance(view: View) -> list[str]:
+    """The live metric on labels by stretch, and the least that is as good as the holdout."""
+    if view.decay is None:
+        return []
+    said, stretches = check(view.decay), view.decay.stretches
+    found = ["<h2>Performance on labels</h2>"]
+    if stretches:
+        labels = [f"{stretch.start:%m-%d}" for stretch in stretches]
+        bounds = [said.threshold] * len(stretches)
+        found.append(plots.lines(f"{said.unit} by time", labels, [s.found.value for s in stretches], bounds))
+        found.append(f'<p class="soft">{clean(said.unit)}; dashed: the holdout\'s, less the margin that matters.</p>')
+    return [*found, f'<p class="soft">{clean(said.evidence, 600)}</p>']
+
+
 def _column(view: View, name: str) -> list[str]:
     mine: list[Alarm] = [a for a in (*view.decision.alarms, *view.decision.watched) if a.finding.column == name]
     shape = view.shape(name)
@@ -120,12 +140,12 @@ def _column(view: View, name: str) -> list[str]:
     for alarm in mine:
         values, bounds = view.effects(alarm)
         found += [
-            f"<h3>{clean(alarm.finding.aspect)}: effect by window, threshold dashed</h3>",
+            f"<h3>{clean(alarm.finding.aspect)}: {unit(alarm)} by window, threshold dashed</h3>",
             plots.lines(f"effect on {name} by window", view.starts, values, bounds),
         ]
     missing = view.missing(name)
     if any(missing) and not any(alarm.finding.aspect == "missing" for alarm in mine):
-        found += ["<h3>missing share by window</h3>", plots.lines("missing share", view.starts, missing, [])]
+        found += ["<h3>missing: share of rows by window</h3>", plots.lines("missing share", view.starts, missing, [])]
     return found
 
 

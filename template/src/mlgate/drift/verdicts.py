@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlgate.drift import decay
 from mlgate.drift.decision import Alarm
 from mlgate.drift.view import View, sentence
 from mlgate.params import MonitorSection
@@ -9,7 +10,10 @@ from mlgate.report import Check, Status
 
 
 def checks(view: View, monitor: MonitorSection) -> list[Check]:
-    """Checks `silence`, `calibrated`, `prediction-drift` and `data-drift`; one row for each column that alarms."""
+    """Checks `silence`, `performance` (with labels), `calibrated`, `prediction-drift` and `data-drift`.
+
+    Of drift there is one row for each column that alarms.
+    """
     newest, decision = view.windows[-1], view.decision
     silence = Check(
         id="silence",
@@ -21,11 +25,12 @@ def checks(view: View, monitor: MonitorSection) -> list[Check]:
         evidence=f"window from {view.starts[-1]}; the reference has {newest.expected:,.0f} there",
         mend="look at `mlgate status` and at what calls the service",
     )
+    told = [silence] + ([decay.check(view.decay)] if view.decay else [])
     if not newest.findings:
         why = "no traffic" if decision.silent else "too few rows of this model version in the newest window"
         skipped = ("calibrated", "prediction-drift", "data-drift")
-        return [silence, *(Check(id=name, title=name, status="skip", evidence=why) for name in skipped)]
-    return [silence, _calibrated(view), *_drift(view, monitor, scores=True), *_drift(view, monitor, scores=False)]
+        return [*told, *(Check(id=name, title=name, status="skip", evidence=why) for name in skipped)]
+    return [*told, _calibrated(view), *_drift(view, monitor, scores=True), *_drift(view, monitor, scores=False)]
 
 
 def _calibrated(view: View) -> Check:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mlgate.drift.calibrate import calibrate
-from mlgate.drift.cells import Floats, Ints, as_text
+from mlgate.drift.cells import NAMED, Floats, Ints, as_text
+from mlgate.drift.decay import Decay
 from mlgate.drift.decision import Alarm, Decision
 from mlgate.drift.profile import Column, Profile
 from mlgate.drift.watch import Finding, Window
@@ -36,7 +37,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class View:
-    """Everything there is to show about one run."""
+    """Everything there is to show about one run; `since` and `until` bound its windows, UTC."""
 
     environment: str
     version: str
@@ -48,6 +49,9 @@ class View:
     uncalibrated: list[str]
     unwatched: list[str]
     unseen: Mapping[str, list[str]]
+    since: str = ""
+    until: str = ""
+    decay: Decay | None = None
 
     def effects(self, alarm: Alarm) -> tuple[list[float | None], list[float | None]]:
         """The finding's effect and threshold in each window; None where it was not judged."""
@@ -73,14 +77,23 @@ def starts(windows: Sequence[Window], grid: Grid) -> list[str]:
 
 
 def unseen(novel: Mapping[str, Counter[Any]], profile: Profile, decision: Decision) -> dict[str, list[str]]:
-    """The most frequent of the values that the reference does not know, for each column where they were flagged."""
+    """The most frequent of the values that the reference does not know, for each column where they were flagged.
+
+    One that few rows have may be about a person, and this is posted: it is counted and not shown.
+    """
     flagged = {a.finding.column for a in (*decision.alarms, *decision.watched) if a.finding.aspect == "novelty"}
     found = {}
     for column in profile.columns:
         if column.name in flagged and column.cells.kind == "category":
-            most = novel.get(column.name, Counter()).most_common(5)
-            found[column.name] = [as_text(value) for value, _ in most]
+            counts = novel.get(column.name, Counter())
+            shown = [as_text(value) for value, count in counts.most_common(5) if count >= NAMED]
+            found[column.name] = shown or [f"{len(counts):,} values, each in fewer than {NAMED} rows"]
     return found
+
+
+def unit(alarm: Alarm) -> str:
+    """What an effect is measured in."""
+    return "distance, 0 to 1," if alarm.finding.aspect == "distribution" else "share of rows"
 
 
 def sentence(alarm: Alarm, n: int) -> str:
@@ -103,8 +116,9 @@ def _shape(column: Column, reference: Ints, current: Ints) -> Shape:
     p, q = (counts / max(int(counts.sum()), 1) for counts in (reference, current))
     if cells.kind == "category":
         order = [int(i) for i in np.argsort(-np.maximum(p, q)[:-2], kind="stable")]
-        groups = [[i] for i in order[: BARS - 3]]
-        groups += [order[BARS - 3 :], [cells.size], [cells.size + 1]]
+        shown = [i for i in order if not cells.is_sealed(i)][: BARS - 3]
+        groups = [[i] for i in shown]
+        groups += [[i for i in order if i not in shown], [cells.size], [cells.size + 1]]
     else:
         groups = [*_groups(p[: cells.size]), [cells.size], [cells.size + 1]]
     groups = [g for g in groups if g and p[g].sum() + q[g].sum() > 0]

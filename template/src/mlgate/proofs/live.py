@@ -10,19 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlgate.drift import decay
 from mlgate.drift.look import look
 from mlgate.drift.profile import Profile
 from mlgate.drift.traffic import Traffic as Seen
 from mlgate.drift.verdicts import checks
 from mlgate.drift.view import View
-from mlgate.params import MonitorSection
+from mlgate.errors import DataError
+from mlgate.gates.intervals import interval
+from mlgate.gates.metrics import find
+from mlgate.params import MonitorSection, Params
 from mlgate.project import Project
 from mlgate.proofs.proof import Proof
 from mlgate.report import Check
 from mlgate.table.split import split
 
 VERSION = "proof"
-CHECKS = ("silence", "data-drift", "prediction-drift")
+CHECKS = ("silence", "data-drift", "prediction-drift", "performance")
+LOOKS = 6  # at the same labels: a weak model turned round is told from itself only after some
 UNCALIBRATED = "too few reference windows to calibrate thresholds: it opens nothing here"
 
 
@@ -63,7 +68,8 @@ def proofs(project: Project, frame: pd.DataFrame, features: Callable[..., pd.Dat
     held = pd.read_parquet(project.models / "holdout.parquet")
     scores = held[[name for name in held.columns if str(name).startswith("score")]]
     outputs = _traffic(scores, held["time"] if params.data.time else None, profile, params.monitor, scores=True)
-    return {"silence": _silence(inputs), "data-drift": _moved(inputs), "prediction-drift": _scores(outputs)}
+    found = {"silence": _silence(inputs), "data-drift": _moved(inputs), "prediction-drift": _scores(outputs)}
+    return {**found, "performance": _performance(held, params)}
 
 
 def _traffic(
@@ -115,6 +121,29 @@ def _scores(traffic: Traffic) -> Proof:
         said = {"scores turned round": low + high - frame}
     bad = {label: traffic.judged("prediction-drift", scores) for label, scores in said.items()}
     return Proof(traffic.judged("prediction-drift", frame), bad, _unless(traffic))
+
+
+def _performance(held: pd.DataFrame, params: Params) -> Proof:
+    """The holdout's own labels, looked at again and again: with its scores, and with these turned round."""
+    y = held["target"].to_numpy(np.float64)
+    s = held[[name for name in held.columns if str(name).startswith("score")]].to_numpy(np.float64)
+    s = s[:, 0] if s.shape[1] == 1 else s
+    clusters = None if held["cluster"].isna().any() else held["cluster"].to_numpy(np.uint64)
+    metric = find(params.gates.metric, params.data.task)
+    try:
+        known = interval(y, s, clusters, metric, decay.CONFIDENCE)
+    except DataError as error:
+        return Proof(lambda: Check(id="performance", title="", status="skip"), unless=str(error))
+    reference = decay.Reference(metric, known.value, known.low, known.high, params.gates.champion.margin)
+    moments = pd.Series(pd.date_range("2026-01-01", periods=LOOKS, freq="D").repeat(len(y)))
+
+    def judged(scores: Any) -> Callable[[], Check]:
+        labels, said = (np.concatenate([part] * LOOKS) for part in (y, scores))
+        keys = None if clusters is None else np.concatenate([clusters] * LOOKS)
+        return lambda: decay.check(decay.judge(moments, labels, said, keys, pd.Timedelta(days=1), reference))
+
+    turned = np.roll(s, 1, axis=1) if s.ndim == 2 else s.min() + s.max() - s
+    return Proof(judged(s), {"answers turned round": judged(turned)})
 
 
 def _unless(traffic: Traffic) -> str:

@@ -70,6 +70,7 @@ def send(
 
 def live_metric(project: Project, traffic: Traffic, sent: Sent, labels: list[Any]) -> Check:
     """The primary metric on the answered rows whose labels are known; a skip that says why where it can't be told."""
+    from mlgate.gates.intervals import interval
     from mlgate.gates.metrics import find
     from mlgate.table import targets
 
@@ -83,12 +84,22 @@ def live_metric(project: Project, traffic: Traffic, sent: Sent, labels: list[Any
         y = targets.encode(rows, params, labels)
         if params.data.task == "binary" and len(np.unique(y)) < 2:
             return Check(id="metric", title=title, status="skip", evidence="one class only in these rows")
-        value = float(metric.value(y, scores_in({"predictions": sent.predictions}, labels)))
+        scores = scores_in({"predictions": sent.predictions}, labels)
+        value = float(metric.value(y, scores))
     except MlgateError as error:
         return Check(id="metric", title=title, status="skip", evidence=str(error))
-    return Check(
-        id="metric", title=title, status="pass", observed=value, evidence=f"{len(rows):,} rows, told not judged"
-    )
+    check = Check(id="metric", title=title, status="pass", observed=value, unit=metric.name)
+    check.evidence = f"{len(rows):,} rows, told not judged"
+    if params.data.task == "binary":
+        check.evidence = f"{int(y.sum()):,} positives in {check.evidence}"
+    cluster = params.data.cluster
+    keys = rows[cluster].astype("str").to_numpy(dtype="str") if cluster in rows else None
+    try:
+        found = interval(y, scores, keys, metric, params.gates.floor.confidence)
+        check.interval = (found.low, found.high)
+    except MlgateError as error:
+        check.evidence += f"; no interval: {error}"
+    return check
 
 
 def _post(client: httpx.Client, body: bytes) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""`mlgate monitor`: look for drift and silence in live traffic, decide, and show the evidence."""
+"""`mlgate monitor`: look for drift, decay and silence in live traffic, decide, and show the evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import click
 from mlgate.errors import ConfigError, DataError, InfraError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    import pandas as pd
 
     from mlgate.drift.profile import Profile
     from mlgate.drift.view import View
@@ -21,27 +24,31 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--env", "environment", default="production", show_default=True, help="Whose traffic to look at.")
 @click.option("--as-of", metavar="TIME", help="Judge the windows up to this time (ISO 8601, UTC), not up to now.")
+@click.option("--labels", metavar="FILE", help="Labels that came later: data.id and data.target; else monitor.labels.")
 @click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
-def command(environment: str, as_of: str | None, remote: str | None) -> int:
-    """Look for drift in live traffic and decide: healthy, watch, investigate or retrain.
+def command(environment: str, as_of: str | None, labels: str | None, remote: str | None) -> int:
+    """Look for drift and decay in live traffic and decide: healthy, watch, investigate or retrain.
 
-    Compares the prediction log with the profile that travels with the release. Exit 1 where something is to be done.
+    Compares the prediction log with the profile that travels with the release and, where labels have come, the live
+    metric with the holdout's. Exit 1 where something is to be done.
 
     \b
     Example:  uv run mlgate monitor --env production
     """
     from mlgate.project import Project
 
-    return run(Project.find(remote=remote), environment, _moment(as_of) if as_of else None).exit_code
+    return run(Project.find(remote=remote), environment, _moment(as_of) if as_of else None, labels).exit_code
 
 
-def run(project: Project, environment: str = "production", as_of: datetime | None = None) -> Report:
+def run(
+    project: Project, environment: str = "production", as_of: datetime | None = None, labels: str | None = None
+) -> Report:
     """Judge the last windows of an environment; reports/monitor.{json,md,html} show what was found.
 
     Raises
     ------
     ConfigError
-        If nothing is released to the environment.
+        If nothing is released to the environment, or labels can't be joined.
     DataError
         If it has no predictions, or no complete window of them.
     InfraError
@@ -60,6 +67,7 @@ def run(project: Project, environment: str = "production", as_of: datetime | Non
         profile = _profile(project, environment, release)
         with working("reading predictions and judging windows"):
             view = _view(project, environment, release, profile, as_of)
+            view = _decay(project, release, view, labels, as_of)
         report.checks += checks(view, monitor)
         report.notes.append(f"{view.decision.word}: {view.decision.reason}")
         if monitor.window.total_seconds() != profile.window:
@@ -114,15 +122,43 @@ def _view(project: Project, env: str, release: Release, profile: Profile, as_of:
     """What the log shows, read part by part: its windows are kept as counts, whatever its length."""
     from mlgate.drift.look import look
     from mlgate.drift.traffic import Traffic
-    from mlgate.serving.prediction_read import parts
-    from mlgate.serving.prediction_source import files, here
 
     monitor = project.params.monitor
     traffic = Traffic(profile, release.version, monitor, as_of)
     since = traffic.since if monitor.clock == "wall" else None  # an event may be older than the day it was answered on
-    folder = project.environment_state(env) / "predictions"
-    for head, values in parts(files(monitor.source, env, since) if monitor.source else here(folder, since)):
+    for head, values in _log(project, env, since):
         traffic.add(head, values)
     if traffic.newest is None:
         raise DataError(f"{env} has answered no prediction yet", f"send it traffic: `mlgate replay --env {env}`")
     return look(env, traffic)
+
+
+def _log(project: Project, env: str, since: datetime | None = None) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    from mlgate.serving.prediction_read import parts
+    from mlgate.serving.prediction_source import files, here
+
+    source = project.params.monitor.source
+    folder = project.environment_state(env) / "predictions"
+    return parts(files(source, env, since) if source else here(folder, since))
+
+
+def _decay(project: Project, release: Release, view: View, labels: str | None, as_of: datetime | None) -> View:
+    """The view with what labels say, where there are any."""
+    from dataclasses import replace
+
+    from mlgate.drift.decision import decayed
+    from mlgate.judging import late_labels
+    from mlgate.ledger import Ledger
+    from mlgate.packing.release import ModelCard
+
+    path = labels or (project.params.monitor.labels or "").replace("{environment}", view.environment)
+    if not path:
+        return view
+    content = Ledger(project).file(view.environment, "model.json")
+    if content is None:
+        raise InfraError("the ledger keeps no model.json for this release", "deploy it again, then monitor")
+    card = ModelCard.model_validate_json(content)
+    answers = late_labels.answers(_log(project, view.environment), release.version, as_of)
+    found = late_labels.decay(project, release, card, answers, path)
+    decision = decayed(view.decision, found.reason) if found.alarm else view.decision
+    return replace(view, decay=found, decision=decision)

@@ -102,6 +102,7 @@ def _send(
     live = live_metric(project, found, sent, _labels(project, environment))
     report.checks.append(live)
     metric = f"; {live.title} {live.observed:.3f}" if live.observed is not None else ""
+    metric += " [{:.3f}, {:.3f}]".format(*live.interval) if live.interval else ""
     report.notes.insert(0, f"{sent.rows:,} rows to {environment} ({found.source}): {said}{metric}")
 
 
@@ -116,7 +117,8 @@ def _labels(project: Project, environment: str) -> list[Any]:
 
 def _write_labels(project: Project, found: Traffic, path: Path) -> None:
     data = project.params.data
-    names = [name for name in (data.id, data.time, data.target, data.label_time) if name and name in found.rows]
+    keys = (data.id, data.cluster, data.time, data.target, data.label_time)
+    names = [name for name in dict.fromkeys(keys) if name and name in found.rows]
     try:
         found.rows[names].to_csv(path, index=False)
     except OSError as error:

@@ -1,0 +1,128 @@
+"""Labels that came after the predictions: a table of identifiers and answers, joined by the pseudonym of each row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlgate.adopt import convert, source
+from mlgate.drift.decay import Decay, Reference, judge
+from mlgate.errors import ConfigError, DataError
+from mlgate.gates.metrics import find
+from mlgate.packing.release import ModelCard, Release
+from mlgate.params import Params
+from mlgate.project import Project
+from mlgate.serving.pseudonym import FILE, VARIABLE, pseudonym, read_key
+
+
+def answers(
+    parts: Iterable[tuple[pd.DataFrame, pd.DataFrame]], version: str, as_of: datetime | None = None
+) -> pd.DataFrame:
+    """What this version answered, each row once, as last answered: `moment`, `row`, and its scores in order.
+
+    Parameters
+    ----------
+    parts
+        As `prediction_read.parts` gives them. as_of : nothing that happened later, UTC without zone.
+    """
+    kept = [pd.DataFrame({"moment": pd.Series(dtype="datetime64[us]"), "row": pd.Series(dtype="str")})]
+    for head, values in parts:
+        mine = (head["version"] == version) & head["row"].notna()
+        said = values[[name for name in map(str, values) if name == "score" or name.startswith("score_")]]
+        own = head[["time", "row"]].assign(moment=head["event_time"].fillna(head["time"]))
+        kept.append(own.join(said)[mine])
+    found = pd.concat(kept, ignore_index=True)
+    found = found[found["moment"] < as_of] if as_of else found
+    if "time" in found:
+        found = found.sort_values("time", kind="stable").drop(columns="time")
+    return found.drop_duplicates("row", keep="last").reset_index(drop=True)
+
+
+def decay(project: Project, release: Release, card: ModelCard, said: pd.DataFrame, path: str) -> Decay:
+    """What the labels in `path` say of the release's `answers`.
+
+    Raises
+    ------
+    ConfigError
+        If rows have no identifier, the key is not here, or the table has no such column.
+    DataError
+        If a label is none that the model knows, or an identifier has two.
+    """
+    params = project.params
+    labels = read(path, params, card)
+    key = _key(project)
+    labels["row"] = [pseudonym(value, key) for value in labels.pop("id")]
+    joined = said.merge(labels, on="row", how="left")
+    if len(said) and joined["y"].isna().all():
+        raise DataError(
+            f"no label in {path} is of a prediction of {release.version}",
+            f"give labels of rows that it answered, by {params.data.id}, and the key that their names were made with",
+        )
+    scores = joined[[name for name in map(str, joined) if name.startswith("score")]].to_numpy(np.float64)
+    return judge(
+        joined["moment"],
+        joined["y"].to_numpy(np.float64),
+        scores[:, 0] if scores.shape[1] == 1 else scores,
+        joined["cluster"].fillna("").to_numpy(dtype="str") if "cluster" in joined else None,
+        pd.Timedelta(params.monitor.window),
+        reference(release, params),
+    )
+
+
+def reference(release: Release, params: Params) -> Reference:
+    """What the release measured on its holdout."""
+    name = params.gates.metric
+    known = release.metrics.get(name)
+    if known is None or known.low is None or known.high is None:
+        mend = "package the model again, or choose the gates.metric that it was judged by"
+        raise DataError(f"release {release.version} has no {name} with an interval", mend)
+    metric = find(name, params.data.task)
+    return Reference(metric, known.value, known.low, known.high, params.gates.champion.margin)
+
+
+def read(path: str, params: Params, card: ModelCard) -> pd.DataFrame:
+    """`id`, `y` (class number or value) and, where rows are clustered, `cluster`, a row for each label."""
+    data = params.data
+    if data.id is None:
+        mend = "name the column in params.yaml, data.id (`mlgate adopt --id`), and release again"
+        raise ConfigError("labels are joined by an identifier, and rows have none (data.id)", mend)
+    with source.local(path) as file:
+        raw = source.table(Path(file), None)
+    wanted = {"id": data.id, "y": data.target} | ({"cluster": data.cluster} if data.cluster else {})
+    for name in wanted.values():
+        if name not in raw:
+            raise ConfigError(f"{path} has no column {name!r}", source.suggest(name, [str(column) for column in raw]))
+    raw = raw[raw[data.target].notna()].reset_index(drop=True)
+    made = pd.DataFrame({name: convert.text(raw[column]) for name, column in wanted.items()})
+    made["y"] = _numbers(raw[data.target], params, card)
+    made = made.drop_duplicates()
+    if made["id"].duplicated().any():
+        row = int(made.index[made["id"].duplicated()][0]) + 1
+        raise DataError(f"{path}, row {row}: another label for a row that has one", "keep the one that holds")
+    return made
+
+
+def _numbers(cells: pd.Series[Any], params: Params, card: ModelCard) -> pd.Series[Any]:
+    if params.data.task == "regression":
+        return convert.numbers(cells, ".")
+    words = convert.text(cells)
+    numbers = words.map({str(label): float(number) for number, label in enumerate(card.classes)})
+    if numbers.isna().any():
+        row = int(numbers.isna().to_numpy().argmax())
+        known = ", ".join(map(repr, card.classes[:6]))
+        raise DataError(f"label {words[row]!r} in row {row + 1} is no class of the model", f"it knows {known}")
+    return numbers
+
+
+def _key(project: Project) -> bytes:
+    """The key by which the service named the rows; it is not made here, as a new one joins nothing."""
+    if not os.environ.get(VARIABLE) and not (project.state / FILE).is_file():
+        mend = f"set {VARIABLE} to the service's key, or monitor where it runs"
+        raise ConfigError("the key of the rows' pseudonyms is not on this machine", mend)
+    return read_key(project.state)
