@@ -61,11 +61,6 @@ class History:
         self._table = Table.read(self._release, spec, id)
         self._open()
 
-    @property
-    def degraded(self) -> bool:
-        """Whether served rows can't be read or kept at this moment."""
-        return self._live is None
-
     def before(self, rows: pd.DataFrame, released: bool = False) -> pd.DataFrame:
         """Rows that share a key with `rows`, at most `spec.days` older than the oldest and older than the newest of
         them; without those of `rows` itself. Columns and dtypes are those of the data version. With `released`, only
