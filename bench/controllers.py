@@ -1,4 +1,4 @@
-"""What a generated repository gives to Kyverno, Flux and Argo Rollouts, run by those for real on the tests' cluster.
+"""What a generated repository gives to Kyverno, Flux, Argo CD and Argo Rollouts, run by those on the tests' cluster.
 
 No benchmark of speed, but too dear for every change: the first time, their programs are built from source, for some
 twenty minutes of two cores. Prints JSON: versions, and what each said. An assertion ends it where one did not do what
@@ -8,9 +8,11 @@ docs/kubernetes.md says.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "workflows"))
 sys.path.insert(0, str(Path(__file__).parent / "extended"))
 
 import admission
+import argo
 import canary
+import flux
 import following
 from cluster import Cluster, ToyService, control_plane
 from extensions import definitions, version
@@ -31,10 +35,20 @@ def main(argv: list[str] | None = None) -> int:
     """Run all, or those that are named."""
     parts: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
         "kyverno": ("github.com/kyverno/kyverno", admission.run),
-        "flux": ("github.com/fluxcd/kustomize-controller", lambda work: on_a_cluster(following.run, work)),
+        "flux": (
+            "github.com/fluxcd/kustomize-controller",
+            lambda work: on_a_cluster(partial(following.run, flux), work),
+        ),
+        "argo": (argo.MODULE, lambda work: on_a_cluster(partial(following.run, argo), work)),
         "rollouts": ("github.com/argoproj/argo-rollouts", lambda work: on_a_cluster(canary.run, work)),
     }
     wanted = sys.argv[1:] if argv is None else argv
+    missing = [name for name in ("prometheus", "redis-server") if not shutil.which(name)]
+    if missing:
+        print(
+            f"error: {' and '.join(missing)}: not installed; next: apt-get install {' '.join(missing)}", file=sys.stderr
+        )
+        return 3
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="mlgate-extended-") as work:
         for name, (module, run) in parts.items():

@@ -22,6 +22,7 @@ from programs import CACHE, go
 PINS = Path(__file__).resolve().parent / "extensions"
 # A controller or tool, the module that it is of, and its package there.
 PACKAGES = {
+    "argocd": ("github.com/argoproj/argo-cd/v3", "./cmd"),
     "kustomize-controller": ("github.com/fluxcd/kustomize-controller", "."),
     "kyverno": ("github.com/kyverno/kyverno", "./cmd/cli/kubectl-kyverno"),
     "rollouts-controller": ("github.com/argoproj/argo-rollouts", "./cmd/rollouts-controller"),
@@ -98,8 +99,9 @@ def _build(module: str, package: str, work: Path) -> None:
     tree = Path(shutil.copytree(source(module), work / "source"))
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755)  # Go's cache is read-only
-    if "=> ./api" in (tree / "go.mod").read_text(encoding="utf-8"):  # a module of its own, so in a package of its own
-        shutil.copytree(source(f"{module}/api"), tree / "api")
+    own = re.findall(r"(\S+) => \./(\S+)$", (tree / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    for other, folder in own:  # modules of their own, which the package of this one leaves out
+        shutil.copytree(source(other), tree / folder)
     if other := REPLACED.get(module):
         command = [*go(), "mod", "edit", "-replace", f"{other}={other}@{version(other)}"]
         subprocess.run(command, cwd=tree, check=True)

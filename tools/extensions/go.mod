@@ -5,6 +5,7 @@ module mlgate/tools/extensions
 go 1.26.0
 
 require (
+	github.com/argoproj/argo-cd/gitops-engine v0.0.0-20260914071520-c9c369efcc5b
 	github.com/argoproj/argo-cd/v3 v3.5.7
 	github.com/argoproj/argo-rollouts v1.10.1
 	github.com/fluxcd/kustomize-controller v1.9.6
