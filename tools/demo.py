@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import patient
 from baking import BUILD, STATE, bake, environment
 from timed import keep
 
@@ -27,15 +28,13 @@ def main(argv: list[str]) -> int:
     done(steps, "bake", started, repository.relative_to(BUILD.parent))
 
     started = time.monotonic()
-    if code := subprocess.run(
-        ["uv", "sync", "--locked", "--quiet"], cwd=repository, env=environ, check=False
-    ).returncode:
+    if code := patient.run(["uv", "sync", "--locked", "--quiet"], repository, environ):
         print("error: the packages of uv.lock could not be installed; check the network, then run it again")
         return code
     done(steps, "install", started, "exactly what uv.lock names")
 
     started = time.monotonic()
-    code = subprocess.run(["uv", "run", "--locked", "mlgate", "demo", *argv], cwd=repository, env=environ).returncode
+    code = patient.run(["uv", "run", "--locked", "mlgate", "demo", *argv], repository, environ)
     steps["loop"] = time.monotonic() - started
     path = keep("demo", steps | {"total": sum(steps.values())})
     print(f"{sum(steps.values()):.0f} s in all, kept in {path.relative_to(BUILD.parent)}", flush=True)

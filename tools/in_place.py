@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import patient
 from baking import BUILD, TEMPLATE, bake, environment
 
 MIRROR = BUILD / "in-place"
@@ -24,9 +25,7 @@ def main(argv: list[str]) -> int:
     repository = synchronised(MIRROR)
     print(f"in {repository.relative_to(TEMPLATE)}, from the live source of template/", file=sys.stderr)
     environ = environment(PYTHONPATH=str(repository / "src"))
-    return subprocess.run(
-        [sys.executable, "-m", "mlgate", *(argv or ["--help"])], cwd=repository, env=environ
-    ).returncode
+    return patient.run([sys.executable, "-m", "mlgate", *(argv or ["--help"])], repository, environ)
 
 
 def synchronised(mirror: Path) -> Path:

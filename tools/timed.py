@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+import patient
 
 BENCH = Path(__file__).resolve().parent.parent / "build" / "bench"
 
@@ -25,7 +26,7 @@ def keep(name: str, steps: dict[str, float]) -> Path:
 def main(argv: list[str]) -> int:
     name, *command = argv
     started = time.monotonic()
-    code = subprocess.run(command, check=False).returncode
+    code = patient.run(command)
     seconds = time.monotonic() - started
     keep(name, {name: seconds})
     print(f"{name}: {seconds:.0f} s, exit code {code}", flush=True)
