@@ -24,12 +24,13 @@ REPORT = Path("reports") / "package.json"
 
 def main() -> int:
     output(UNSET)
-    push = os.environ.get("PUSH") == "true"
+    push, twice = (os.environ.get(name) == "true" for name in ("PUSH", "TWICE"))
     token = os.environ.pop("REGISTRY_TOKEN", "")
     settings = image_settings()
     repository, based = repository_of(os.environ, settings.repository), bool(settings.base)
     os.environ["MLGATE_IMAGE_REPOSITORY"] = repository
-    flags = ["--image", "--try", *(["--push"] if push else [])] if based else ["--smoke"]
+    more = [flag for flag, wanted in (("--twice", twice), ("--push", push)) if wanted]
+    flags = ["--image", "--try", *more] if based else ["--smoke"]
     with logged_in(repository.partition("/")[0] if push and based else "", token):
         code = run_verb.main(["mlgate", "package", *flags])
     if not based:

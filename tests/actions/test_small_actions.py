@@ -124,6 +124,13 @@ def test_an_image_is_told_in_two_parts_and_its_credentials_are_gone_afterwards(s
     assert "canary" not in done.log
 
 
+def test_an_image_is_built_a_second_time_where_that_is_asked_for(step, uv, packaged, tmp_path) -> None:
+    env = uv("package", 0, packaged(), image_base="python@sha256:00")
+    done = step("build-image/build_image.py", tmp_path, PUSH="false", TWICE="true", **env)
+    assert done.code == 0, done.log
+    assert (tmp_path / "bin" / "called").read_text().split()[3:] == ["package", "--image", "--try", "--twice"]
+
+
 DONE = {"id": "ledger", "title": "ledger", "status": "pass"}
 
 

@@ -26,7 +26,7 @@ cp -a "$KEPT/$1/." . && echo "case: $1"
 """
 KEEP = """\
 mkdir -p "$KEPT/$1/said"
-printf '%s' "$OUTCOME" >"$KEPT/$1/said/outcome" && printf '%s' "$STATUS" >"$KEPT/$1/said/status"
+printf '%s' "$OUTCOME" >"$KEPT/$1/said/outcome" && printf '%s' "$OUTPUTS" >"$KEPT/$1/said/outputs"
 test ! -e "$PROJECT/reports" || cp -a "$PROJECT/reports" "$KEPT/$1/said/"
 """
 
@@ -48,14 +48,18 @@ class Case:
 
 @dataclass
 class Said:
-    """What a step left: its outcome, its output `status`, its lines, its annotations by title, its reports by verb."""
+    """What a step left: its outcome, its outputs, its lines, its annotations by title, its reports by verb."""
 
     outcome: str
-    status: str
+    outputs: dict[str, str]
     lines: list[str]
     annotations: dict[str, str]
     reports: dict[str, dict[str, Any]]
     summary: str
+
+    @property
+    def status(self) -> str:
+        return self.outputs.get("status", "")
 
     def __str__(self) -> str:
         return f"{self.outcome}, {self.status}\n" + "\n".join(self.lines[-60:])
@@ -84,14 +88,14 @@ def workflow(cases: dict[str, Case], setup: bool) -> str:
         told = {
             "PROJECT": case.inputs.get("project", "."),
             "OUTCOME": f"${{{{ steps.{name}.outcome }}}}",
-            "STATUS": f"${{{{ steps.{name}.outputs.status }}}}",
+            "OUTPUTS": f"${{{{ toJSON(steps.{name}.outputs) }}}}",
         }
         steps += [
             {"run": f'bash "$KEPT/prepare.sh" {name}'},
             {"id": name, "continue-on-error": True, "uses": f"./.github/actions/{case.action}", "with": case.inputs},
             {"run": f'bash "$KEPT/keep.sh" {name}', "env": told},
         ]
-    job = {"runs-on": "ubuntu-24.04", "permissions": {"contents": "read"}, "steps": steps}
+    job = {"runs-on": "ubuntu-24.04", "permissions": {"contents": "read", "issues": "write"}, "steps": steps}
     return yaml.safe_dump({"name": "steps", "on": ["pull_request"], "permissions": {}, "jobs": {"steps": job}})
 
 
@@ -122,19 +126,22 @@ def _write(folder: Path, files: Any) -> None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-ANNOTATION = re.compile(r"::error title=([^:]*)::(.*)")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;.*?\x1b\\")  # and links
+ANNOTATION = re.compile(r"::(?:error|warning) title=([^:]*)::(.*)")
 
 
 def _said(folder: Path, name: str, lines: list[str], summary: str) -> Said:
     start = lines.index(FROM + name)
-    rest = lines[start + 1 :]
+    rest = [COLOUR.sub("", line) for line in lines[start + 1 :]]
     end = next((i for i, line in enumerate(rest) if line.startswith(FROM)), len(rest))
-    annotations = {
-        found[1].replace("%3A", ":").replace("%2C", ","): found[2]
-        for line in rest[:end]
-        if (found := ANNOTATION.search(line))
-    }
+    annotations = {_decoded(found[1]): _decoded(found[2]) for line in rest[:end] if (found := ANNOTATION.search(line))}
     read = {path.stem: json.loads(path.read_bytes()) for path in sorted((folder / "reports").glob("*.json"))}
     reports = {stem: said for stem, said in read.items() if "checks" in said}
-    outcome, status = ((folder / word).read_text(encoding="utf-8") for word in ("outcome", "status"))
-    return Said(outcome, status, rest[:end], annotations, reports, summary)
+    outcome, outputs = ((folder / word).read_text(encoding="utf-8") for word in ("outcome", "outputs"))
+    return Said(outcome, json.loads(outputs), rest[:end], annotations, reports, summary)
+
+
+def _decoded(value: str) -> str:
+    for code, char in (("%3A", ":"), ("%2C", ","), ("%0A", "\n"), ("%25", "%")):
+        value = value.replace(code, char)
+    return value

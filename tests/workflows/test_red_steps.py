@@ -5,35 +5,47 @@ from __future__ import annotations
 import re
 
 import pytest
+import red_cases
+import red_code
+import red_images
+import red_releases
+import red_traffic
 import steps
-from red_cases import RED, UNTIDY, cases
+from red_told import assert_red
 from scene import Scene
 
-from mlgate.image import verdicts as image
-from mlgate.proofs import live
 from mlgate.proofs.collection import required
-from mlgate.provenance.verdicts import CHECKS as PROVENANCE
 
 pytestmark = pytest.mark.thorough
 
-VERB = {"test-schema": "validate", "test-performance": "evaluate", "build-image": "package", "prove-gates": "prove"}
-# What other files run: images need a registry or an engine, traffic opens an issue and is no gate of a merge.
-ELSEWHERE = {*PROVENANCE, *image.TITLES, *live.CHECKS}
+VERB = {"test-schema": "validate", "test-performance": "evaluate", "build-image": "package", "prove-gates": "prove",
+        "check-drift": "monitor"}  # fmt: skip
+RED = red_cases.RED | red_releases.RED | red_code.RED
+IN_OTHER_JOBS = (*red_images.RED.values(), *red_releases.IMAGES.values())
+# No step can be brought to these, and why.
+NO_STEP = {"image-digest": "a record that names a tag is none, and `deploy` says so first: `tagged` of red_images"}
 
 
 @pytest.fixture(scope="module")
-def told(world, machine, tmp_path_factory):
+def scene(world, machine, tmp_path_factory) -> Scene:
+    return Scene.of(world, tmp_path_factory.mktemp("red"), machine)
+
+
+@pytest.fixture(scope="module")
+def told(scene: Scene):
     """Every case, run in one job: what each step said."""
-    scene = Scene.of(world, tmp_path_factory.mktemp("red"), machine)
-    made = cases(scene)
+    made = {}
+    for module in (red_cases, red_releases, red_code, red_traffic):
+        made |= module.cases(scene)
     try:
         said = steps.run(scene, made)
     finally:
         scene.forge.close()
+    assert scene.forge.violations == [], "GitHub would refuse this, or never answer so"
     return {name: (case, said[name]) for name, case in made.items()}
 
 
-@pytest.mark.parametrize("name", ["good", "trained"])
+@pytest.mark.parametrize("name", ["good", "trained", "proven", "quiet"])
 def test_the_project_that_the_cases_break_is_green(told, name: str) -> None:
     case, said = told[name]
     assert (said.outcome, said.status) == ("success", "pass"), said
@@ -44,28 +56,54 @@ def test_the_project_that_the_cases_break_is_green(told, name: str) -> None:
 @pytest.mark.parametrize("name", RED)
 def test_a_broken_gate_s_step_is_red_in_outcome_output_annotation_summary_and_report(told, name: str) -> None:
     case, said = told[name]
-    verb = VERB[case.action]
     assert said.outcome == "failure", said
-    assert said.status in ("fail", "error"), said
-    found = {check["id"]: check for check in said.reports[verb]["checks"] if check["status"] in ("fail", "error")}
-    assert set(found) == set(RED[name]), found
-    for check, words in RED[name].items():
-        assert re.search(words, found[check]["evidence"]), found[check]
-        assert found[check]["mend"] or "not judged" in found[check]["evidence"], f"{check} names no way on"
-        assert re.search(words, said.annotations[f"{verb}: {check}"]), said
-        assert re.search(rf"(?m)^\| {check} \| (❌ fail|⚠️ error) \|", said.summary), said.summary
+    assert_red(said, VERB[case.action], RED[name])
 
 
-@pytest.mark.parametrize(
-    ("name", "title", "shown"),
-    [("untested", "pytest -q", ("assert 1 == 2",)), ("untidy", "pre-commit run", UNTIDY)],
-)
-def test_the_project_s_own_tests_and_each_check_before_a_commit_are_red_steps_too(told, name, title, shown) -> None:
+@pytest.mark.parametrize("name", red_traffic.RED)
+def test_an_alarm_of_live_traffic_is_told_and_opens_the_issue_and_its_step_is_green(told, name: str) -> None:
+    """A red job would say that nobody watches."""
+    decision, red = red_traffic.RED[name]
     _, said = told[name]
-    assert (said.outcome, said.status) == ("failure", "fail"), said
-    assert "ended with 1" in said.annotations[title], said
-    missing = [words for words in shown if words not in "\n".join(said.lines)]
-    assert not missing, said
+    assert (said.outcome, said.status, said.outputs["decision"]) == ("success", "fail", decision), said
+    assert_red(said, "monitor", red)
+    first = next(iter(red_traffic.RED))
+    assert said.outputs["issue"] == told[first][1].outputs["issue"] != "", (
+        "one issue, which each alarm brings up to date"
+    )
+
+
+def test_traffic_as_it_was_opens_no_issue(told) -> None:
+    outputs = told["quiet"][1].outputs
+    assert (outputs["decision"], outputs["issue"]) == ("healthy", "")
+
+
+def test_a_test_of_the_project_that_fails_is_a_red_step(told) -> None:
+    (_, green), (_, red) = told["tested"], told["untested"]
+    assert (green.outcome, green.status, green.annotations) == ("success", "pass", {}), green
+    assert (red.outcome, red.status) == ("failure", "fail"), red
+    assert "ended with 1" in red.annotations["pytest -q"], red
+    assert "assert 1 == 2" in "\n".join(red.lines), red
+
+
+def test_each_check_before_a_commit_is_red_on_what_it_refuses_and_green_without(told, scene: Scene) -> None:
+    (_, green), (_, red) = told["tidy"], told["untidy"]
+    assert (green.outcome, green.status, green.annotations) == ("success", "pass", {}), green
+    passed = red_code.verdicts(scene, green.lines)
+    assert {hook: verdict for hook, (verdict, _) in passed.items()} == dict.fromkeys(passed, "Passed"), green
+    assert (red.outcome, red.status) == ("failure", "fail"), red
+    assert "ended with 1" in red.annotations["pre-commit run"], red
+    failed = red_code.verdicts(scene, red.lines)
+    assert set(red_code.HOOKS) == set(failed), "a check before a commit without what it refuses"
+    silent = [hook for hook, words in red_code.HOOKS.items() if not re.search(words, failed[hook][1])]
+    assert (silent, [hook for hook in failed if failed[hook][0] != "Failed"]) == ([], []), red
+
+
+@pytest.mark.parametrize("name", ["unlocked", "unlocked-code"])
+def test_a_lock_that_is_not_of_this_pyproject_is_red_before_anything_runs(told, name: str) -> None:
+    _, said = told[name]
+    assert said.outcome == "failure", said
+    assert "--locked` was provided" in "\n".join(said.lines), said
 
 
 def test_case_1_a_pipeline_from_which_a_pull_request_took_the_gates_is_no_pass(told) -> None:
@@ -75,6 +113,6 @@ def test_case_1_a_pipeline_from_which_a_pull_request_took_the_gates_is_no_pass(t
 
 
 def test_every_gate_that_must_be_proven_is_seen_red_as_a_step() -> None:
-    seen = {check for checks in RED.values() for check in checks}
-    assert seen | ELSEWHERE == set(required())
-    assert not seen & ELSEWHERE
+    alarms = [red for _, red in red_traffic.RED.values()]
+    seen = {check.split("/")[0] for red in (*RED.values(), *IN_OTHER_JOBS, *alarms) for check in red}
+    assert set(required()) - seen == set(NO_STEP)
