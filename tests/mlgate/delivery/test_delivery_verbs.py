@@ -318,6 +318,31 @@ def test_a_damaged_ledger_is_told_and_rolled_back(here: Project, capsys: pytest.
     assert Ledger(here).read("staging") == a
 
 
+def test_a_damaged_ledger_without_a_release_to_return_to_is_mended_by_the_next_deploy(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, deploy said to roll back, and rollback that there was nothing to return to: for ever."""
+    branch = Ledger(here).branch("staging")
+    branch.add({"release.json": b"{"}, "by hand", "")
+    toy_release(here, "bad", "wrong-scores")
+    assert main(["deploy", "--env", "staging"]) == 1
+    assert "was reverted; release.json in env/staging" in " ".join(report(here, "deploy").notes)
+    assert main(["rollback", "--env", "staging"]) == 1
+    commit(here, "a")
+    a = toy_release(here, "a")
+    assert main(["deploy", "--env", "staging"]) == 0
+    assert (Ledger(here).read("staging"), serving(STAGING)) == (a, a.version)
+    newer = json.dumps({**json.loads(a.model_dump_json()), "schema_version": 2}).encode()
+    branch.add({"release.json": newer}, "by a newer mlgate", branch.head())
+    commit(here, "b")
+    toy_release(here, "b")
+    assert main(["deploy", "--env", "staging"]) == 1
+    assert "a newer one wrote it" in capsys.readouterr().err
+    branch.add({"release.json": b"{"}, "by hand", branch.head())
+    assert main(["deploy", "--env", "staging"]) == 1  # there is one to return to, which a person decides
+    assert "restores the former one" in capsys.readouterr().err
+
+
 def test_case_18_kill_of_a_deploy_after_its_commit_converges_when_run_again(
     here: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

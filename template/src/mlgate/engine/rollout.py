@@ -112,6 +112,9 @@ def _revert(ledger: Ledger, env: str, ours: str, reason: str) -> str:
         ledger.revert(env, ours, reason)
     except MlgateError as error:
         return f"the commit {ours[:12]} in env/{env} was not reverted: {error}; {error.mend}"
-    former = ledger.read(env)
-    still = f"{former.version} still serves" if former else "nothing served before"
+    try:
+        former = ledger.read(env)
+        still = f"{former.version} still serves" if former else "nothing served before"
+    except MlgateError as error:  # a damaged record, over which it was deployed
+        still = str(error)
     return f"the commit {ours[:12]} in env/{env} was reverted; {still}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlgate.errors import ConfigError
+from mlgate.errors import ConfigError, DataError
 from mlgate.ledger.branch import Branch, Now, Overtaken
 from mlgate.ledger.entry import Entry, entries, parse
 from mlgate.ledger.freeze import FREEZE, require_thawed
@@ -142,8 +143,10 @@ class Ledger:
         ours, former, tree, record, text = objects(
             root, [f"{commit}:{RECORD}", f"{commit}^", f"{commit}^^{{tree}}", f"{commit}^:{RECORD}", commit]
         )
-        release = parse(record[1] if record and former else None, branch.name, former[0] if former else "")
-        about = release_trailers(release) if release else {}
+        about: dict[str, str] = {}
+        with contextlib.suppress(DataError):  # a damaged record comes back as it was: ours has to go all the same
+            release = parse(record[1] if record and former else None, branch.name, former[0] if former else "")
+            about = release_trailers(release) if release else {}
         first = text[1].decode("utf-8", "replace").partition("\n\n")[2].partition("\n")[0] if text else ""
 
         def still_ours(now: Now) -> None:

@@ -14,6 +14,10 @@ from mlgate.ledger.plumbing import objects
 from mlgate.packing.release import RECORD, Release
 
 
+class NewerRecordError(DataError):
+    """A record of a version that this code does not know: whole, and not ours to replace."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One commit of an environment; `release` is None where it emptied the environment or its record is damaged."""
@@ -63,7 +67,7 @@ def parse(content: bytes | None, name: str, commit: str) -> Release | None:
     where, env = f"{RECORD} in {name} ({commit[:12]})", name.removeprefix("env/")
     known = Release.model_fields["schema_version"].default
     if (version := _version(content)) not in (None, known):
-        raise DataError(
+        raise NewerRecordError(
             f"{where} has schema_version {version!r:.40}, and this mlgate reads {known}: a newer one wrote it",
             f"bring this repository up to date with its template (`cruft update`), or `mlgate rollback --env {env}`",
         )

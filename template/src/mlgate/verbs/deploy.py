@@ -12,6 +12,7 @@ from mlgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mlgate.ledger import Ledger
+    from mlgate.ledger.landing import Guard
     from mlgate.packing.release import Release
     from mlgate.project import Project
     from mlgate.report import Report
@@ -43,7 +44,6 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
     from mlgate.engine.bundles import bundle_of, ledger_files, packaged
     from mlgate.engine.rollout import permitted, person, roll_out, told
     from mlgate.ledger import Ledger, approver, run_url
-    from mlgate.ledger.order import require_newest
     from mlgate.manifests import manifests_for
 
     if environment == "production":
@@ -55,7 +55,7 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
         manifests, rendered = manifests_for(project, environment, release, ledger.entries(environment))
-        guard = partial(require_newest, project, environment, release)
+        guard = _guard(project, ledger, environment, release)
         if dry_run:
             if permitted(project, environment, release, report):
                 ledger.require_open(environment, guard)
@@ -70,6 +70,27 @@ def run(project: Project, environment: str, wanted: str | None = None, dry_run: 
         if done:
             report.notes[:0] = filter(None, [told(environment, release, report), rendered])
     return report
+
+
+def _guard(project: Project, ledger: Ledger, environment: str, release: Release) -> Guard | None:
+    """What forbids the deploy: a newer release in the record, or a damaged one, as long as there is one to return to.
+
+    Where there is none, this deploy is the only way on.
+    """
+    from mlgate.ledger.entry import NewerRecordError
+    from mlgate.ledger.order import require_newest
+    from mlgate.verbs.rollback import choose
+
+    try:
+        ledger.read(environment)
+    except NewerRecordError:
+        raise
+    except DataError:
+        try:
+            choose(ledger.entries(environment), environment, None)
+        except DataError:
+            return None
+    return partial(require_newest, project, environment, release)
 
 
 def _as_recorded(ledger: Ledger, environment: str, release: Release) -> Release:
