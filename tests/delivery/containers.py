@@ -56,12 +56,26 @@ def started(command: list[str], log: Path, ready: Callable[[], bool], seconds: f
             time.sleep(0.1)
         yield child.pid
     finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        with uninterrupted():
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C reaches a worker twice, from the terminal and from pytest: the second must not end the cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 @contextlib.contextmanager
@@ -84,8 +98,9 @@ def dockerd() -> Iterator[str]:
             yield host
             ended(host)
     finally:
-        quiet("ip", "link", "delete", name)
-        shutil.rmtree(root, ignore_errors=True)
+        with uninterrupted():
+            quiet("ip", "link", "delete", name)
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def answers(host: str) -> bool:
