@@ -1,12 +1,12 @@
-"""Refuses an answer that could not work, and a folder that is in use, with one sentence and exit code 1."""
+"""Refuses an answer that could not work, and a folder that is in use, with one sentence and exit code 1.
+
+Plain cookiecutter asks `problem` before, see accepted.py: after what a hook says, cookiecutter prints a traceback.
+"""
 
 import json
 import re
 import sys
 from pathlib import Path
-
-# tojson escapes single quotes, so no answer can end this string
-ANSWERS = json.loads(r'{{ cookiecutter | tojson }}')  # fmt: skip
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 IMPORTS = {"mlgate", "model", "src", "test", "tests"}
@@ -45,7 +45,9 @@ def occupied(folder):
 
 
 if __name__ == "__main__":
-    words = problem(ANSWERS) or occupied(Path.cwd())
+    # tojson escapes single quotes, so no answer can end this string
+    answers = json.loads(r'{{ cookiecutter | tojson }}')  # fmt: skip
+    words = problem(answers) or occupied(Path.cwd())
     if words:
         print(f"mlgate: {words}", file=sys.stderr)
         sys.exit(1)

@@ -1,10 +1,12 @@
 """Mends the copy of the template that cookiecutter bakes from: symlinks kept as text, leftovers of use in place.
+Then it has the answers judged before anything is baked.
 
 A zip, or Git on Windows, writes a symlink as a text file that holds its target; cookiecutter needs the folder.
 cookiecutter runs this in a temporary copy of the template, so nothing here touches the template itself.
 """
 
 import fnmatch
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 BAKED = "{{cookiecutter.project_slug}}"
 # in this order: the last copies the others
 LINKS = {"template/.github/actions": "actions", "template/docs": "docs", BAKED: "template"}
+HERE = "mlgate_hooks"  # the name under which cookiecutter can import the hooks, and nothing else
 PRODUCED = ("data/raw.parquet", "data/split.json", "dvc.lock")  # kept in a project's Git, never in the template
 
 
@@ -21,6 +24,15 @@ def main():
             Path(link).unlink()
             shutil.copytree(target, link)
     remove_leftovers(Path(BAKED))
+    ask_before_the_bake(Path("cookiecutter.json"))
+
+
+def ask_before_the_bake(questions):
+    """Have the answers judged as a part of the questions, see accepted.py."""
+    shutil.copytree("hooks", HERE)
+    content = json.loads(questions.read_text(encoding="utf-8"))
+    content |= {"_extensions": [f"{HERE}.accepted.accepted"], "__accepted": "{{ cookiecutter | accepted }}"}
+    questions.write_text(json.dumps(content), encoding="utf-8")
 
 
 def remove_leftovers(root):

@@ -18,6 +18,13 @@ def change_the_template(run, checkout: Path) -> None:
     git(run, checkout, "commit", "-qam", "news")
 
 
+def test_cruft_says_the_same_sentence_of_an_answer_that_could_not_work(run, checkout, tmp_path) -> None:
+    answers = ["--extra-context", '{"owner": "-dash"}']
+    done = run(["cruft", "create", checkout, "--no-input", "--output-dir", tmp_path / "out", *answers], tmp_path)
+    assert done.returncode != 0
+    assert "mlgate: owner '-dash' is not a GitHub name" in done.stderr
+
+
 def test_cruft_makes_no_repository_and_an_update_brings_what_changed(run, checkout, tmp_path) -> None:
     done = run(["cruft", "create", checkout, "--no-input", "--output-dir", tmp_path / "out"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
