@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +101,16 @@ def test_text_is_brought_to_one_normal_form(contract: Contract) -> None:
     assert contract.parse(body(word="e\u0301te"))["word"][0] == "\u00e9te"
 
 
+@pytest.mark.parametrize(("field", "text", "value"), [
+    ("id", "7.0", 7), ("id", "70e-1", 7), ("id", "-0.0", 0), ("id", "9007199254740991.0", 2**53 - 1),
+    ("small", "-1e2", -100), ("count", "3.0", 3), ("even", "4.0", 4),
+])  # fmt: skip
+def test_an_integer_is_one_however_it_is_written(contract: Contract, field: str, text: str, value: int) -> None:
+    (row,) = contract.read(raw(field, text))  # from here on, frames and the fast path have the same
+    assert (row[field], type(row[field])) == (value, int)
+    pd.testing.assert_frame_equal(contract.parse(raw(field, text)), contract.parse(raw(field, str(value))))
+
+
 CASE_27 = [
     ("amount", "NaN"),
     ("amount", "Infinity"),
@@ -117,17 +128,24 @@ CASE_27 = [
     ("id", "9223372036854775808"),
     ("id", "-9223372036854775809"),
     ("id", "-1"),
-    ("id", "1.0"),
+    ("id", "1.5"),
+    ("id", "9007199254740992.0"),
+    ("id", "1e18"),
     ("id", "1e400"),
     ("id", "NaN"),
     ("id", "true"),
     ("id", '"1"'),
     ("small", "128"),
+    ("small", "128.0"),
+    ("flag", "1.0"),
+    ("text", "1.0"),
     ("count", "9223372036854775808"),
     ("flag", "1"),
     ("when", "5"),
     ("when", '"yesterday"'),
     ("when", '"1999-12-31T00:00:00"'),
+    ("when", '"1500-01-01T00:00:00"'),
+    ("when", '"2262-04-12T00:00:00"'),
     ("when", '"0001-01-01T00:00:00+14:00"'),
     ("when", '"9999-12-31T23:59:59-12:00"'),
     ("when", '"2300-13-01"'),
@@ -223,3 +241,21 @@ def test_the_published_schema_has_the_checks_of_the_contract(contract: Contract)
     assert fields["amount"]["maximum"] == 100
     assert fields["word"]["pattern"]
     assert {"enum": ["a", "b"], "type": "string"} in fields["kind"]["anyOf"]
+    assert {name: fields["small"][name] for name in ("type", "minimum", "maximum")} == {
+        "type": "integer", "minimum": -128, "maximum": 127
+    }  # fmt: skip
+    assert {"type": "integer"}.items() <= fields["count"]["anyOf"][0].items()
+
+
+def test_the_published_years_of_a_moment_are_those_that_are_accepted_whole() -> None:
+    class Since(pa.DataFrameModel):
+        when: pd.Timestamp
+
+    contract = Contract(Since.to_schema(), max_rows=3)
+    said = contract.request.model_json_schema()["$defs"]["Row"]["properties"]["when"]
+    assert (said["type"], said["format"]) == ("string", "date-time")
+    for year in range(1, 10_000):
+        offered = bool(re.search(said["pattern"], f"{year:04}-01-01T00:00:00Z"))
+        assert offered == (1678 <= year <= 2261), year
+    for text in ("1678-01-01T00:00:00+14:00", "1678-01-01T00:00:00Z", "2261-12-31T23:59:59.999999-12:00"):
+        contract.parse(json.dumps({"rows": [{"when": text}]}).encode())

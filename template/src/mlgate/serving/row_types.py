@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AllowInfNan, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from mlgate.errors import ConfigError
+from mlgate.serving.published import YEARS, Documented, Whole
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -66,7 +67,7 @@ def column_type(name: str, column: pa.Column) -> ColumnType:
         unmapped |= made is None
         extras += made or []
     base = _base(str(name), dtype, kind)
-    base = Annotated[(base, *extras)] if extras else base
+    base = Annotated[(base, *extras, *([Whole()] if kind == "i" else []))] if extras or kind == "i" else base
     annotation = base | None if column.nullable else base
     description = Field(description=column.description or column.title)
     return ColumnType(
@@ -87,7 +88,7 @@ def _base(name: str, dtype: Any, kind: str) -> Any:
     plain = np.dtype(getattr(dtype, "numpy_dtype", dtype)) if kind in "if" else None
     if kind == "i" and plain is not None:
         limits = np.iinfo(plain)
-        return Annotated[int, Strict(), Ge(int(limits.min)), Le(int(limits.max))]
+        return Annotated[int, Ge(int(limits.min)), Le(int(limits.max))]
     if kind == "f" and plain is not None:
         number = Annotated[float, Strict(), AllowInfNan(False)]
         highest = float(np.finfo(plain).max)
@@ -96,7 +97,7 @@ def _base(name: str, dtype: Any, kind: str) -> Any:
         return Annotated[bool, Strict()]
     if kind == "M":
         moment = Annotated[datetime, BeforeValidator(_moment)]
-        return Annotated[moment, Ge(FIRST), Le(LAST)] if np.datetime_data(dtype)[0] == "ns" else moment
+        return Annotated[moment, Ge(FIRST), Le(LAST), YEARS] if np.datetime_data(dtype)[0] == "ns" else moment
     if kind == "category":
         return Annotated[str, Strict(), AfterValidator(normal_text), _among([*dtype.categories])]
     if kind == "O":
@@ -143,7 +144,7 @@ def _among(allowed: list[Any]) -> Any:
             raise PydanticCustomError("among", "Input should be one of {shown}", {"shown": shown})
         return value
 
-    return _Documented(AfterValidator(check), {"enum": [v for v in allowed if not isinstance(v, datetime)]})
+    return Documented({"enum": [v for v in allowed if not isinstance(v, datetime)]}, AfterValidator(check))
 
 
 def _matching(pattern: Any) -> Any:
@@ -154,20 +155,7 @@ def _matching(pattern: Any) -> Any:
             raise PydanticCustomError("matching", "Input should match {pattern}", {"pattern": compiled.pattern})
         return value
 
-    return _Documented(AfterValidator(check), {"pattern": f"^(?:{compiled.pattern})"})
-
-
-class _Documented:
-    """A validator of ours that the published JSON Schema shows as well."""
-
-    def __init__(self, validator: AfterValidator, words: dict[str, Any]) -> None:
-        self._validator, self._words = validator, words
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        return self._validator.__get_pydantic_core_schema__(source, handler)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        return {**handler(schema), **self._words}
+    return Documented({"pattern": f"^(?:{compiled.pattern})"}, AfterValidator(check))
 
 
 def series(values: list[Any], column: ColumnType) -> Any:
