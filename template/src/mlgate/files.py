@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -37,6 +38,12 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise InfraError(f"cannot write {path}: {error.strerror}", "free space or make the folder writable") from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What runs that were killed in `write_atomic` have left beside `path`."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}")  # as `mkstemp` makes them
+    return [found for found in path.parent.glob(".*") if name.fullmatch(found.name)]
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -102,7 +102,7 @@ class Project:
     @property
     def changed(self) -> list[str]:
         """Paths that differ from the commit checked out, untracked ones included."""
-        lines = self.git("status", "--porcelain", "--untracked-files=all", "-z").split("\0")
+        lines = self.git("--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "-z").split("\0")
         return [line[3:] if line[2:3] == " " else line.split(" ", 1)[-1] for line in lines if line]
 
     def subject(self) -> Subject:

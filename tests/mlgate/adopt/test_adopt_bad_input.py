@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
+import re
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from adopt_tables import loans, state
 
+from mlgate import cli
 from mlgate.adopt import swap
-from mlgate.project import Project
 
 Adopt = Callable[..., tuple[int, str]]
 GOOD = "x,y\n" + "".join(f"{n % 7},{n % 2}\n" for n in range(100))
@@ -198,15 +201,60 @@ def test_a_failure_half_way_restores_every_file(
     assert state(project) == before
 
 
-def test_a_kill_half_way_is_undone_by_the_next_run(project: Path, adopt: Adopt, tmp_path: Path) -> None:
+def killed(words: list[str], at: int | str) -> int:
+    """Adopt in a process that ends itself in its `at`-th write of a file, or that of this name, half of it done."""
+    if (child := os.fork()) == 0:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        turn = itertools.count()
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if at in (next(turn), Path(f"/proc/self/fd/{descriptor}").readlink().name.rpartition(".")[0]):
+                os.ftruncate(descriptor, 3)
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(descriptor)
+
+        os.fsync = fsync
+        code = 99
+        try:
+            code = cli.main(["adopt", *words])
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def test_case_18_a_kill_in_any_write_is_undone_by_the_next_run(project: Path, adopt: Adopt, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("x,y\n")
+    loans().to_csv(tmp_path / "loans.csv", index=False)
+    words, before = [str(tmp_path / "loans.csv"), "--target", "repaid?"], state(project)
+    changed = 0
+    for at in (3, ".paths.json", ".schema.py", ".params.yaml", ".README.md", ".raw.parquet", ".snapshot.json"):
+        assert killed(words, at) == -signal.SIGKILL, at
+        changed += state(project) != before
+        assert adopt(tmp_path / "table.csv", "--target", "y")[0] == 1  # whatever runs mends first
+        assert state(project) == before, at
+    assert changed == 5
+    assert killed(words, ".params.yaml") == -signal.SIGKILL
+    assert killed(words, ".adopt.json") == -signal.SIGKILL  # all is done by then, the report is missing
+    assert adopt(tmp_path / "table.csv", "--target", "y")[0] == 1
+    done = state(project)
+    assert not [path for path in done if re.search(r"\.[a-z0-9_]{8}$", path)]
+    assert adopt(*words, "--force")[0] == 0
+    assert {path for path, content in state(project).items() if done.get(path) != content} <= {"README.md"}
+
+
+def test_what_was_edited_after_a_kill_is_not_undone(project: Path, adopt: Adopt, tmp_path: Path) -> None:
+    loans().to_csv(tmp_path / "loans.csv", index=False)
     before = state(project)
-    swap._keep(Project(project), project / ".mlgate" / "adopt-journal", ["params.yaml", "src/model/new.py"])
-    (project / "params.yaml").write_text("half")
-    (project / "src" / "model" / "new.py").write_text("half")
-    (project / "params.yaml").write_bytes(before["params.yaml"])
+    assert killed([str(tmp_path / "loans.csv"), "--target", "repaid?"], ".params.yaml") == -signal.SIGKILL
+    assert state(project)["src/model/schema.py"] != before["src/model/schema.py"]
+    (project / "src" / "model" / "schema.py").write_text("MINE = 1\n")
     (tmp_path / "table.csv").write_text("x,y\n")
     assert adopt(tmp_path / "table.csv", "--target", "y")[0] == 1
-    assert state(project) == before
+    assert state(project) == before | {"src/model/schema.py": b"MINE = 1\n"}
 
 
 def test_a_read_only_repository_is_said_and_left_alone(project: Path, tmp_path: Path) -> None:

@@ -58,9 +58,10 @@ def run(project: Project, file: str, wishes: Wishes, *, force: bool = False) -> 
     from mlgate.adopt import swap, tell, write
     from mlgate.console import recording, working
 
+    undone = swap.recover(project)  # before anything is read
     with recording(project, "adopt") as report:
         params = project.params
-        if swap.recover(project):
+        if undone:
             report.notes.append("a run that was interrupted has been undone first")
         with working(f"reading {file}"):
             found = _understood(file, wishes)
@@ -151,7 +152,7 @@ def _gone(project: Project, new: dict[str, str], readme: str) -> list[str]:
 
 
 def _require_clean(project: Project, changed: list[str], force: bool) -> None:
-    lines = project.git("status", "--porcelain", "--untracked-files=all", "-z").split("\0")
+    lines = project.git("--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "-z").split("\0")
     edited = [line[2:].strip() for line in lines if line and (line[:2] != "??" or line[3:] in changed)]
     if changed and edited and not force:
         shown = ", ".join(edited[:5]) + (" …" if len(edited) > 5 else "")
