@@ -23,7 +23,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.delenv("MLGATE_STATE", raising=False)
+    for name in ("MLGATE_STATE", "GITHUB_RUN_ID"):  # each verb is a run of its own
+        monkeypatch.delenv(name, raising=False)
     return toy_project(tmp_path / "toy")
 
 

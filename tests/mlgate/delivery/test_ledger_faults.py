@@ -58,7 +58,7 @@ def releases(project: Project, env: str, remote: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("verb", "remote"),
-    [("deploy", "origin"), ("promote", "origin"), ("rollback", ""), ("freeze", "")],
+    [("deploy", "origin"), ("promote", "origin"), ("rollback", ""), ("rollback to", ""), ("freeze", "")],
 )
 def test_case_18_kill_at_each_git_leaves_the_old_state_or_the_new_and_a_rerun_converges(
     here: Project, verb: str, remote: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -68,7 +68,8 @@ def test_case_18_kill_at_each_git_leaves_the_old_state_or_the_new_and_a_rerun_co
     words = {
         "deploy": ["deploy", "--env", "staging"],
         "promote": ["promote", "--approved-by", "Ada"],
-        "rollback": ["rollback", "--env", "staging", "--to", make_release("a").version],
+        "rollback": ["rollback", "--env", "staging"],
+        "rollback to": ["rollback", "--env", "staging", "--to", make_release("a").version],
         "freeze": ["freeze", "--env", "staging", "--reason", "audit"],
     }[verb]
     for seed in "ab":

@@ -15,6 +15,7 @@ from mlgate.engine.records import Launch, State
 from mlgate.engine.replica import NAME, PORT
 from mlgate.engine.unpack import unpack
 from mlgate.errors import DataError, InfraError
+from mlgate.files import write_atomic
 from mlgate.image import engines
 from mlgate.image.build import labels_of, tag_of
 from mlgate.image.context import PORT as INSIDE
@@ -111,10 +112,12 @@ class Containers(Local):
         """The pseudonym key as a file that `user` can read: a restart by the proxy must find the same, whoever calls,
         and what a variable holds is told to everybody who may inspect the container."""
         key, path = read_key(self.project.state), folder / FILE
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as stream:
+        new = path.with_name(f".{FILE}.new")  # the copy that serves has the former one until this is whole
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as stream:
             stream.write(key)
-        _give(path, user)
+        _give(new, user)
+        new.replace(path)
         return ["--mount", f"type=bind,source={path},target={STATE}/{FILE},readonly"]
 
 
@@ -125,7 +128,7 @@ def _prepare(state: State, client: str, user: int) -> None:
         top.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (top, *top.iterdir()):
             _give(path, user)
-    state.client_path.write_text(client)
+    write_atomic(state.client_path, client.encode())
 
 
 def _give(path: Path, user: int) -> None:

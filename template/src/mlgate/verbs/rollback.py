@@ -40,11 +40,13 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
     from mlgate.engine.rollout import mirrored, person, roll_out
     from mlgate.ledger import Ledger, approver, run_url
     from mlgate.ledger.contract import contract_check
+    from mlgate.ledger.unfinished import LEFT, under_way, unfinished
 
     with recording(project, "rollback") as report:
         ledger = Ledger(project)
         entries = ledger.entries(environment)
-        target = choose(entries, environment, to)
+        half = unfinished(project, environment, entries)
+        target = half if half and (to is None or _named(half, to)) else choose(entries, environment, to)
         release = target.release
         assert release is not None
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
@@ -53,12 +55,9 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
         if report.checks[0].evidence.startswith("warning"):
             report.notes.append(report.checks[0].evidence)
         subject = f"rollback({environment}): {release.model} {release.version}"
-        trailers = {
-            "Run": run_url(),
-            "Rolls-Back": entries[0].commit,
-            "Approved-By": approver(approved_by, person(project)),
-        }
-        with working(f"starting {release.version} in {environment}"):
+        trailers = {"Run": run_url(), LEFT: entries[0].commit, "Approved-By": approver(approved_by, person(project))}
+        left = half.trailers[LEFT] if half and target is half else entries[0].commit
+        with under_way(project, environment, left), working(f"starting {release.version} in {environment}"):
             done = roll_out(
                 project,
                 environment,
@@ -68,11 +67,25 @@ def run(project: Project, environment: str, to: str | None = None, approved_by: 
                 back=True,
             )
         if done:
-            left = entries[0].release.version if entries[0].release else "a damaged record"
-            report.notes.insert(0, f"{environment} is back from {left} to {release.version}")
+            report.notes.insert(0, _told(environment, entries, target))
             if environment == "production":
                 report.notes.append(mirrored(project, release))
     return report
+
+
+def _told(environment: str, entries: list[Entry], target: Entry) -> str:
+    assert target.release is not None
+    if target is not next(entry for entry in entries if not entry.stands):
+        left = entries[0].release.version if entries[0].release else "a damaged record"
+        return f"{environment} is back from {left} to {target.release.version}"
+    return f"the rollback of {environment} to {target.release.version} was cut short, and is at its end now"
+
+
+def _named(entry: Entry, to: str) -> bool:
+    """Whether `to` is how a release's version or the entry's commit begins, and long enough to mean it."""
+    wanted = to.strip().lower()
+    version = entry.release.version if entry.release else ""
+    return len(wanted) >= 4 and (version.startswith(wanted) or entry.commit.startswith(wanted))
 
 
 def choose(entries: list[Entry], environment: str, to: str | None) -> Entry:
@@ -93,11 +106,8 @@ def choose(entries: list[Entry], environment: str, to: str | None) -> Entry:
         if not earlier:
             raise DataError(f"{environment} has no other release to return to", mend)
         return earlier[0]
-    wanted = to.strip().lower()
-    for entry in earlier if len(wanted) >= 4 else []:
-        assert entry.release is not None
-        if entry.release.version.startswith(wanted) or entry.commit.startswith(wanted):
-            return entry
-    if len(wanted) >= 4 and entries[0].release and entries[0].release.version.startswith(wanted):
+    if named := next((entry for entry in earlier if _named(entry, to)), None):
+        return named
+    if entries[0].release and _named(entries[0], to):
         raise DataError(f"{environment} is at {entries[0].release.version} already", mend)
     raise DataError(f"{environment} never served {to!r} (give at least four digits)", mend)
