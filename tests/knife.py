@@ -1,8 +1,9 @@
-"""A knife in front of Git: it kills the program that runs Git at the Git that was asked for, before or after it ran."""
+"""A knife in front of Git, and between the stages of a pipeline: it kills whoever it is told to, when it is told to."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,12 +18,18 @@ with open(folder + "/count", "a") as count:
 turn = open(folder + "/count").read().count(chr(10))
 at, _, moment = os.environ.get("KNIFE_AT", "").rpartition("-")
 met = at == str(turn) or (not at.isdigit() and at != "" and at in said)
+def cut():
+    takes = os.environ.get("KNIFE_TAKES", "parent")
+    if takes == "session":
+        os.killpg(os.getsid(0), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)  # one of another group
+    os.kill(os.getsid(0) if takes == "leader" else parent, signal.SIGKILL)
 if met and moment == "before":
-    os.kill(parent, signal.SIGKILL)
+    cut()
     sys.exit(1)
-code = subprocess.run(["{git}", *sys.argv[1:]]).returncode
+code = subprocess.run({program} + sys.argv[1:]).returncode
 if met and moment == "after":
-    os.kill(parent, signal.SIGKILL)
+    cut()
 sys.exit(code)
 """
 
@@ -31,11 +38,23 @@ def forge(folder: Path) -> dict[str, str]:
     """Put the knife into `folder`; the variables under which a program meets it.
 
     `KNIFE_AT` says where it cuts: `7-before` (the seventh Git), `worktree add-after` (the first with those words).
+    `KNIFE_TAKES` says whom it kills: the `parent` that runs Git (default), the `leader` of the session alone, or the
+    `session`.
     """
     folder.mkdir()
-    (folder / "git").write_text(SCRIPT.format(python=sys.executable, git=shutil.which("git")))
-    (folder / "git").chmod(0o755)
+    for name, program in (("git", [shutil.which("git")]), ("knife", ["true"])):
+        (folder / name).write_text(SCRIPT.format(python=sys.executable, program=program))
+        (folder / name).chmod(0o755)
     return {"KNIFE": str(folder), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def between_stages(pipeline: Path) -> None:
+    """Let each stage of a `dvc.yaml` meet the knife as it begins and as it ends: `begin train`, `end train`."""
+    text, found = re.subn(
+        r"(?m)cmd: (mlgate (?!ingest)(\w+))$", r"cmd: knife begin \2 && \1 && knife end \2", pipeline.read_text()
+    )
+    assert found == 3
+    pipeline.write_text(text)
 
 
 def seen(folder: Path) -> list[str]:

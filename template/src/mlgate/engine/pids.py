@@ -26,10 +26,10 @@ def birth(pid: int) -> str | None:
         return None
 
 
-def marked() -> Iterator[tuple[psutil.Process, str]]:
-    """Every living process that was started as a copy, and its mark."""
+def marked(variable: str = MARK) -> Iterator[tuple[psutil.Process, str]]:
+    """Every living process that was started with the variable, as a copy is with MARK, and its value."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            mark = process.environ().get(MARK)
+            mark = process.environ().get(variable)
             if mark and birth(process.pid):
                 yield process, mark

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlgate.errors import InfraError
 from mlgate.ledger import past
-from mlgate.ledger.plumbing import Built, ask, build, common, nothing, objects, tell
-
-STALE = 2.0  # seconds; Git holds a reference's lock for milliseconds
+from mlgate.ledger.plumbing import Built, ask, await_lock, build, common, nothing, objects, tell
 
 
 class Overtaken(InfraError):  # noqa: N818 - reads as what happened
@@ -108,7 +105,7 @@ class Branch:
         moves = f"update {self.ref} {commit} {parent or none}\nupdate {self.seen} {commit}\n"
         with self._alone() as folder:
             for ref in (self.ref, self.seen):
-                self._await_lock(folder / f"{ref}.lock")
+                await_lock(folder / f"{ref}.lock")
             answer = ask(self.folder, "update-ref", "--create-reflog", "-m", reason, "--stdin", stdin=moves.encode())
             if not answer.code:
                 return
@@ -174,15 +171,6 @@ class Branch:
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-    @staticmethod
-    def _await_lock(path: Path) -> None:
-        """Wait for another Git to finish; a lock left behind by one that was killed has nobody, as we are alone."""
-        until = time.monotonic() + STALE  # a clock set back would leave the file young for ever
-        with contextlib.suppress(FileNotFoundError):
-            while time.time() - path.stat().st_mtime < STALE and time.monotonic() < until:
-                time.sleep(0.02)
-            path.unlink()
 
 
 def _trailers(text: str) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 IDENTITY = ("mlgate", "mlgate@localhost")
 # A branch that says what runs must outlive a power cut; and no collection of garbage in the middle of a deploy.
 SETTINGS = ("-c", "core.fsync=committed,reference", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+STALE = 2.0  # seconds; Git holds a reference's lock for milliseconds
 SCRATCH = "refs/mlgate/scratch"  # a name that `fast-import` asks for, and that is dropped in the same stream
 
 
@@ -89,6 +90,18 @@ def tell(folder: Path, *arguments: str, stdin: bytes = b"") -> Answer:
 def common(folder: Path) -> Path:
     """The Git folder that all worktrees of the repository share."""
     return (folder / tell(folder, "rev-parse", "--git-common-dir").text).resolve()
+
+
+def await_lock(path: Path) -> None:
+    """Wait for another Git to give a lock back; one left behind by a Git that was killed has nobody, and is removed.
+
+    Whoever calls is alone among the writers of what it guards.
+    """
+    until = time.monotonic() + STALE  # a clock set back would leave the file young for ever
+    with contextlib.suppress(FileNotFoundError):
+        while time.time() - path.stat().st_mtime < STALE and time.monotonic() < until:
+            time.sleep(0.02)
+        path.unlink()
 
 
 def objects(folder: Path, names: Sequence[str]) -> list[tuple[str, bytes] | None]:

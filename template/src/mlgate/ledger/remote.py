@@ -12,7 +12,7 @@ from pathlib import Path
 from mlgate.errors import ConfigError, InfraError
 from mlgate.ledger import past
 from mlgate.ledger.branch import Branch, Commit, Now, Overtaken
-from mlgate.ledger.plumbing import Answer, ask, common, objects, tell
+from mlgate.ledger.plumbing import Answer, ask, await_lock, common, objects, tell
 
 TIMEOUT = 60.0  # seconds for one talk with the remote
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between tries, each with up to as much again by chance
@@ -132,7 +132,7 @@ class RemoteBranch(Branch):
     def _fetched(self) -> str:
         """Get the branch's commits, without taking it for ours yet; its newest."""
         incoming = f"refs/mlgate/incoming/{self.remote}/{self.name}"
-        self._await_lock(common(self.folder) / f"{incoming}.lock")
+        await_lock(common(self.folder) / f"{incoming}.lock")
         flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no")
         answer = self._talk("fetch", *flags, self.remote, f"+{self.there}:{incoming}")
         (found,) = objects(self.folder, [incoming])
@@ -145,7 +145,7 @@ class RemoteBranch(Branch):
         return found[0] if found else ""
 
     def _remember(self, head: str) -> None:
-        self._await_lock(common(self.folder) / f"{self.ref}.lock")
+        await_lock(common(self.folder) / f"{self.ref}.lock")
         tell(self.folder, "update-ref", "--create-reflog", "-m", "seen", self.ref, head)
 
     def _talk(self, verb: str, *arguments: str, verdict: str = "") -> Answer:

@@ -112,6 +112,7 @@ def _branch(project: Project, copy: Project, report: Report) -> None:
     from mlgate.cards import markdown
     from mlgate.console import working
     from mlgate.files import write_atomic
+    from mlgate.ledger.plumbing import await_lock, common, nothing
     from mlgate.versions import store
 
     text = markdown(report)
@@ -124,8 +125,10 @@ def _branch(project: Project, copy: Project, report: Report) -> None:
     message = f"retrain: data {digest}\n\n{text}"
     identity = ["-c", "user.name=mlgate", "-c", "user.email=mlgate@localhost"]
     copy.git(*identity, "commit", "--quiet", "--no-verify", "--file=-", stdin=message.encode())
-    old = project.git("rev-parse", "--verify", "-q", f"refs/heads/{BRANCH}", check=False)
-    project.git("update-ref", f"refs/heads/{BRANCH}", copy.commit, old or "0" * 40)
+    ref, commit = f"refs/heads/{BRANCH}", copy.commit
+    await_lock(common(project.root) / f"{ref}.lock")
+    old = project.git("rev-parse", "--verify", "-q", ref, check=False)
+    project.git("update-ref", ref, commit, old or nothing(project.root, commit))
     report.artifacts.append("reports/retrain.md")
     report.notes.append(
         f"Branch {BRANCH} is ready: `git merge --ff-only {BRANCH}` and `dvc checkout`, or open a pull request from it."
