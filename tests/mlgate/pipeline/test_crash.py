@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from knife import forge, seen
 from small_world import rows
 
 from mlgate.errors import InfraError
@@ -154,22 +153,3 @@ def test_a_replacement_that_fails_leaves_the_former_folder(tmp_path: Path) -> No
         raise KeyboardInterrupt
     assert (target / "a").read_bytes() == b"second"
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
-
-
-def test_case_18_retrain_killed_at_its_first_and_last_git_leaves_no_branch_and_a_rerun_makes_it(
-    project: Path, environ: dict[str, str], call: Call, tmp_path: Path
-) -> None:
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=project, capture_output=True, text=True, check=False).stdout.strip()
-
-    before, words = git("status", "--porcelain"), ("retrain", "--until", "2026-04-04")
-    knife = forge(tmp_path / "knife")
-    for at in ("worktree add-after", "update-ref refs/heads/mlgate/retrain-before"):
-        running = start(project, environ | knife | {"KNIFE_AT": at}, *words)
-        assert running.wait(300) == -signal.SIGKILL, seen(tmp_path / "knife")
-        assert git("branch", "--list", "mlgate/retrain") == ""
-        assert git("status", "--porcelain") == before
-    assert call(project, *words)[0] == 0
-    assert "retrain: data" in git("log", "-1", "--format=%s", "mlgate/retrain")
-    assert len(git("worktree", "list").splitlines()) == 1
-    assert git("status", "--porcelain") == before
