@@ -118,19 +118,16 @@ def test_case_18_retrain_killed_anywhere_touches_nothing_and_a_rerun_makes_the_b
     mended(watched, before)
 
 
+@pytest.mark.parametrize("takes", ["session", "leader"])
 @pytest.mark.skipif(not os.environ.get("MLGATE_KILL_EVERYWHERE"), reason="too long: MLGATE_KILL_EVERYWHERE=1 runs it")
-def test_case_18_retrain_killed_before_each_git_and_stage_of_each_process(watched: Watched) -> None:
+def test_case_18_retrain_killed_before_each_git_and_stage_of_each_process(watched: Watched, takes: str) -> None:
     before = watched.untouched()
     code, gits = watched.retrain()
     assert code == 0, gits
-    tree = mended(watched, before)
-    stages = [line for line in gits if line.startswith(("begin ", "end "))]
-    points = [(f"{turn}-before", "session") for turn in range(1, len(gits) + 1)]
-    points += [
-        (f"{line}-{moment}", takes) for line in stages for moment in ("before", "after") for takes in ("leader",)
-    ]
-    for at, takes in [*points, (f"{len(gits)}-after", "session")]:
-        watched.git("update-ref", "-d", BRANCH)
+    tree = mended(watched, before)  # with the branch there, as from now on
+    code, gits = watched.retrain()
+    turns = [n for n, line in enumerate(gits, 1) if takes == "session" or line.startswith(("begin ", "end "))]
+    for at in [*(f"{turn}-before" for turn in turns), f"{len(gits)}-after"]:
         code, said = watched.retrain(at, takes)
         print(takes, at, said[-1:], "->", code, flush=True)
         assert (code, watched.untouched() == before) == (-signal.SIGKILL, True), (at, said)
