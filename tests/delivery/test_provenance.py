@@ -12,18 +12,21 @@ from typing import Any
 
 import containers
 import pytest
-from signed_toy import Toy, push
+from signed_toy import DPKG, Toy, push
 
 from mlgate.errors import ConfigError, DataError, InfraError
+from mlgate.files import digest
 from mlgate.image import registry as asked
 from mlgate.image.reference import Reference
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release
 from mlgate.project import git
-from mlgate.provenance import cosign, system
+from mlgate.provenance import cosign, history, system
 from mlgate.provenance.predicate import RELEASE_TYPE, SBOM_TYPE
 from mlgate.report import Report
 from mlgate.verbs import deploy, promote, rollback
+
+SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"  # of the image's digest itself
 
 
 def red(report: Report) -> list[str]:
@@ -58,15 +61,48 @@ def test_what_is_signed_is_what_the_documents_say(toy: Toy, program: Callable[[s
     release = toy.release("one")
     report = toy.sign(release)
     assert report.artifacts == ["reports/sbom.cdx.json", "reports/predicate.json"]
+    words = [
+        "--key",
+        str(toy.folder / "trusted" / "cosign.pub"),
+        "--insecure-ignore-tlog=true",
+        "--allow-http-registry",
+    ]
+    signed = json.loads(containers.quiet(program("cosign"), "verify", *words, release.container))
+    assert {one["critical"]["type"] for one in signed} == {SIGNATURE_TYPE, RELEASE_TYPE, SBOM_TYPE}
+    digests = {one["critical"]["image"]["docker-manifest-digest"] for one in signed}
+    assert digests == {release.container.rpartition("@")[2]}
+    found = {}
     for kind in (RELEASE_TYPE, SBOM_TYPE):
-        said = containers.quiet(
-            program("cosign"), "verify-attestation", "--key", str(toy.folder / "trusted" / "cosign.pub"),
-            "--insecure-ignore-tlog=true", "--allow-http-registry", "--type", kind, release.container,
-        )  # fmt: skip
+        said = containers.quiet(program("cosign"), "verify-attestation", *words, "--type", kind, release.container)
         statement = json.loads(base64.b64decode(json.loads(said)["payload"]))
         assert statement["predicateType"] == kind
         assert statement["subject"][0]["digest"]["sha256"] == release.container.rpartition(":")[2]
-    assert statement["predicate"]["bomFormat"] == "CycloneDX"
+        found[kind] = statement["predicate"]
+    assert found[SBOM_TYPE] == json.loads((toy.folder / "reports" / "sbom.cdx.json").read_bytes())
+    said = found[RELEASE_TYPE]
+    assert said["gates"] == [{"id": "floor", "status": "pass"}, {"id": "champion", "status": "skip"}]
+    assert said["metrics"] == {"roc_auc": {"value": 0.75, "low": 0.7, "high": 0.8}}
+    assert said["sbom"] == digest(toy.folder / "reports" / "sbom.cdx.json")
+    card = toy.folder / ".mlgate" / "releases" / release.hex / "src" / "artifacts" / "model.json"
+    assert (said["model_card_digest"], said["data_digest"]) == (digest(card), release.data_digest)
+    assert (said["bento"], said["source_commit"]) == (release.image, toy.project.commit)
+    assert said["builder"] == {
+        "kind": "local", "repository": "", "ref": "refs/heads/main", "workflow": "", "run": ""
+    }  # fmt: skip
+
+
+def test_a_builder_on_github_says_which_workflow_it_is_on_which_branch(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "ACTIONS": "true", "SERVER_URL": "https://github.com", "REPOSITORY": "Acme/Toy", "RUN_ID": "7",
+        "REF": "refs/heads/feature", "WORKFLOW_REF": "Acme/Toy/.github/workflows/deliver.yml@refs/heads/feature",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    assert history.builder(toy.project).model_dump() == {
+        "kind": "github", "repository": "github.com/acme/toy", "ref": "refs/heads/feature",
+        "workflow": ".github/workflows/deliver.yml", "run": "https://github.com/Acme/Toy/actions/runs/7",
+    }  # fmt: skip
 
 
 def test_a_bill_names_python_and_system_packages_and_is_the_same_each_time(toy: Toy) -> None:
@@ -79,11 +115,36 @@ def test_a_bill_names_python_and_system_packages_and_is_the_same_each_time(toy: 
     assert not {"pkg:pypi/dvc", "pkg:pypi/mlflow", "pkg:pypi/pytest"} & packages, "the service does without them"
     assert "1 of the system" in report.notes[0]
     bill = json.loads(first)
+    ref_of = {entry["bom-ref"]: entry["purl"].partition("@")[0] for entry in bill["components"]}
     known = [entry["bom-ref"] for entry in (*bill["components"], bill["metadata"]["component"])]
     assert len(set(known)) == len(known)
     assert {ref for edge in bill["dependencies"] for ref in (edge["ref"], *edge.get("dependsOn", []))} <= set(known)
+    (own,) = (edge["dependsOn"] for edge in bill["dependencies"] if edge["ref"] == release.container)
+    assert {"pkg:pypi/scikit-learn", "pkg:deb/linux/libc6"} <= {ref_of[ref] for ref in own if ref in ref_of}
     toy.sign(release)
     assert path.read_bytes() == first
+
+
+def test_a_bill_names_of_the_lock_what_the_image_has_and_no_other_platform_s(toy: Toy) -> None:
+    """The lock has one numpy for each Python, and the image one of them: a scanner must not find the other's holes."""
+    toy.sign(toy.release("none recorded"))
+    path = toy.folder / "reports" / "sbom.cdx.json"
+    every = [(entry["name"], entry["version"]) for entry in json.loads(path.read_bytes())["components"]]
+    versions = [version for name, version in every if name == "numpy"]
+    assert len(versions) > 1, "choose another package that the lock has for several Pythons"
+    chosen = [("numpy", versions[-1]), *(one for one in every if one[0] in ("scikit-learn", "pyyaml", "libc6"))]
+    files = {
+        f"opt/site/{name.replace('-', '_').replace('pyyaml', 'PyYAML')}-{version}.dist-info/METADATA": ""
+        for name, version in chosen
+        if name != "libc6"
+    }
+    kept = {"var/lib/dpkg/status": DPKG.format(7), "opt/site/base_tool-1.0.dist-info/METADATA": ""}
+    release = toy.release("recorded", container=push(toy.crane, f"{toy.repository}:wheels", [kept, files]))
+    assert "bill of materials: 3 Python packages" in toy.sign(release).notes[0]
+    bill = json.loads(path.read_bytes())
+    assert sorted((entry["name"], entry["version"]) for entry in bill["components"]) == sorted(chosen)
+    known = {entry["bom-ref"] for entry in bill["components"]}
+    assert {ref for edge in bill["dependencies"] for ref in edge.get("dependsOn", [])} <= known
 
 
 def test_an_unsigned_image_is_refused_also_by_a_dry_run(toy: Toy) -> None:
@@ -329,9 +390,12 @@ def test_what_is_missing_for_signing_or_checking_is_said_with_what_to_do(
         deploy.run(toy.project, "staging", release.hex)
 
 
-def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
-    from signed_toy import DPKG
+def pushed(toy: Toy, tag: str, layers: list[Any]) -> dict[str, bytes]:
+    """What an image of these layers records of its packages."""
+    return system.records(Reference.parse(push(toy.crane, tag, layers)))
 
+
+def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
     half = "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n"
     release = 'ID=debian\nVERSION_ID="12"\n'
     layers = [
@@ -339,7 +403,7 @@ def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
         {"./var/lib/dpkg/status": DPKG.format(7) + "\n" + half},
         {"app": "x"},
     ]
-    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:deb", layers)))
+    found = system.packages(pushed(toy, f"{toy.repository}:deb", layers))
     assert [entry["purl"] for entry in found] == [
         "pkg:deb/debian/libc6@2.36-9%2Bdeb12u7?arch=amd64&distro=debian-12"
     ]  # fmt: skip
@@ -347,15 +411,15 @@ def test_system_packages_are_those_of_the_topmost_layer(toy: Toy) -> None:
         {"var/lib/dpkg/status.d/a": "Package: a\nVersion: 1\n"},
         {"var/lib/dpkg/status.d/b": "Package: b\nVersion: 2\n"},
     ]
-    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:parts", parts)))
+    found = system.packages(pushed(toy, f"{toy.repository}:parts", parts))
     assert [entry["name"] for entry in found] == ["a", "b"]
     alpine = {
         "lib/apk/db/installed": "C:x\nP:musl\nV:1.2.5-r0\nA:x86_64\n",
         "etc/os-release": "ID=alpine\nVERSION_ID=3.20\n",
     }
-    found = system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:apk", [alpine])))
+    found = system.packages(pushed(toy, f"{toy.repository}:apk", [alpine]))
     assert found[0]["purl"] == "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20"
-    assert system.packages(Reference.parse(push(toy.crane, f"{toy.repository}:none", [{"x": "y"}]))) == []
+    assert system.packages(pushed(toy, f"{toy.repository}:none", [{"x": "y"}])) == []
 
 
 def test_case_15_doctor_names_the_images_that_the_ledgers_need_and_those_that_are_lost(toy: Toy) -> None:
@@ -406,6 +470,7 @@ def test_an_image_of_the_project_is_signed_by_package_and_then_deployed(
     bill = json.loads((repository / "reports" / "sbom.cdx.json").read_bytes())
     packages = {entry["purl"].partition("@")[0] for entry in bill["components"]}
     assert {"pkg:deb/debian/libc6", "pkg:deb/debian/python3.11-minimal", "pkg:pypi/scikit-learn"} <= packages
+    assert [entry["name"] for entry in bill["components"]].count("numpy") == 1, "that of the image's Python alone"
     said = json.loads((repository / "reports" / "predicate.json").read_bytes())
     assert said["verdict"] == "pass"
     assert {gate["id"] for gate in said["gates"]} >= {"floor", "holdout"}

@@ -90,10 +90,12 @@ def test_five_switches_under_load_lose_no_request(served: Project) -> None:
     assert len(processes_of(served)) == 2  # the proxy and the newest copy: the former ones are gone
 
 
-def test_a_slow_request_is_answered_by_the_former_while_the_new_one_takes_over(served: Project) -> None:
-    deploy(served, "a")
+@pytest.mark.parametrize("fault", ["none", "abrupt"])
+def test_a_slow_request_is_answered_by_the_former_while_the_new_one_takes_over(served: Project, fault: str) -> None:
+    """By the proxy's patience, also where the service has none of its own."""
+    deploy(served, "a", fault)
     got: list[str] = []
-    asking = threading.Thread(target=lambda: got.append(httpx.get(f"{URL}/slow?seconds=3", timeout=20).text))
+    asking = threading.Thread(target=lambda: got.append(httpx.get(f"{URL}/slow?seconds=6", timeout=20).text))
     asking.start()
     time.sleep(0.3)
     deploying = threading.Thread(target=deploy, args=(served, "b"))

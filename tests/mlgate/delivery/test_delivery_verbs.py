@@ -88,6 +88,8 @@ def test_the_ledger_keeps_of_the_holdout_hashes_and_scores_alone(here: Project) 
     assert content is not None
     assert list(pd.read_parquet(io.BytesIO(content)).columns) == ["row_hash", "score"]
     assert Ledger(here).file("staging", "model.json") == b'{"seed": "a"}'
+    assert main(["promote", "--approved-by", "Ada"]) == 0  # and it is what the next model is judged against there
+    assert Ledger(here).file("production", "holdout.parquet") == content
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ def test_a_failed_deploy_reverts_its_commit_and_the_former_serves_on(here: Proje
     assert [("Reverts" in entry.trailers) for entry in ledger.entries("staging")] == [True, False, False]
     assert engine.running(here, "staging") == before
     assert main(["rollback", "--env", "staging"]) == 1  # what failed is nothing to return to
+    assert len(ledger.entries("staging")) == 3
     assert main(["status"]) == 0
 
 

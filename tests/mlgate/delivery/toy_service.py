@@ -84,6 +84,8 @@ async def stream(request: Request) -> Response:
 
 if fault == "dies-at-start" or Path(os.environ["MLGATE_ENVIRONMENT_STATE"], "broken").exists():
     sys.exit("RuntimeError: the model cannot be read")
+if fault == "abrupt":  # it finishes nothing once it is told to end
+    uvicorn.Server.handle_exit = lambda *_: os._exit(1)  # type: ignore[method-assign]
 routes = [
     Route("/readyz", ready),
     Route("/predict", predict, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""The bill of materials of an image (CycloneDX): Python packages as the lock names them, and system packages."""
+"""The bill of materials of an image (CycloneDX): of the lock's Python packages those in it, and system packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlgate.project import Project, run
 from mlgate.provenance import system
 
 FILE = "sbom.cdx.json"
-_EXPORT = ("export", "--format", "cyclonedx1.5", "--locked", "--no-dev", "--no-emit-project", "--quiet")
+_EXPORT = ("export", "--format", "cyclonedx1.5", "--locked", "--no-dev", "--quiet")
 
 
 def write(project: Project, release: Release, path: Path) -> list[str]:
@@ -32,7 +32,8 @@ def write(project: Project, release: Release, path: Path) -> list[str]:
     InfraError
         If uv or the registry fails.
     """
-    python, installed = _python(project), system.packages(Reference.parse(release.container))
+    records = system.records(Reference.parse(release.container))
+    python, installed = _present(_python(project), system.wheels(records)), system.packages(records)
     write_json(path, _bill(release, python, installed))
     said = f"{len(installed)} of the system" if installed else "none of the system: the image records no dpkg or apk"
     return [f"bill of materials: {len(python['components'])} Python packages, {said}"]
@@ -48,7 +49,7 @@ def _bill(release: Release, python: dict[str, Any], installed: list[dict[str, st
         "hashes": [{"alg": "SHA-256", "content": release.container.rpartition(":")[2]}],
     }
     root, edges = python["metadata"]["component"]["bom-ref"], python.get("dependencies", [])
-    needed = {ref for edge in edges if edge["ref"] == root for ref in edge.get("dependsOn", [])}
+    needed = {ref for edge in edges if edge["ref"] == root for ref in edge.get("dependsOn", [])} - {root}
     needed |= {component["bom-ref"] for component in installed}
     return {
         "bomFormat": "CycloneDX",
@@ -62,6 +63,21 @@ def _bill(release: Release, python: dict[str, Any], installed: list[dict[str, st
             *(edge for edge in edges if edge["ref"] != root),
         ],
     }
+
+
+def _present(bill: dict[str, Any], wheels: set[tuple[str, str]]) -> dict[str, Any]:
+    """Of all that the lock has for any Python and platform, what this image has; all where it records no wheel."""
+    if not wheels:
+        return bill
+    root = bill["metadata"]["component"]["bom-ref"]
+    parts = [one for one in bill["components"] if (system.normal(one["name"]), one["version"]) in wheels]
+    there = {root, *(one["bom-ref"] for one in parts)}
+    edges = [
+        {**edge, "dependsOn": [ref for ref in edge.get("dependsOn", []) if ref in there]}
+        for edge in bill.get("dependencies", [])
+        if edge["ref"] in there
+    ]
+    return {**bill, "components": parts, "dependencies": edges}
 
 
 def _python(project: Project) -> dict[str, Any]:

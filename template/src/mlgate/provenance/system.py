@@ -1,9 +1,10 @@
-"""The system packages in an image: what dpkg or apk recorded in its layers, read from the registry, nothing run."""
+"""The packages in an image: what dpkg, apk and wheels recorded in its layers, read from the registry, nothing run."""
 
 from __future__ import annotations
 
 import contextlib
 import email
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -22,20 +23,36 @@ _DPKG, _DPKG_PARTS, _APK, _RELEASE = (
     "etc/os-release",
 )
 _RELEASES = (_RELEASE, "usr/lib/os-release")
+_WHEEL = re.compile(r"(?:.+/)?([^/]+)-([^/-]+)\.dist-info/METADATA")
 
 
-def packages(reference: Reference) -> list[dict[str, str]]:
-    """Name, version and package URL of each installed system package, sorted; empty where the image records none.
+def records(reference: Reference) -> dict[str, bytes]:
+    """By path, what each kind of package leaves behind in an image; of a wheel, that it is there.
 
     Raises
     ------
     DataError
         If the image is gone, or a layer of it can't be read.
     """
-    records: dict[str, bytes] = {}
+    found: dict[str, bytes] = {}
     for layer in reversed(_layers(reference)):  # the topmost record of a path is the one that a container sees
         for name, content in _read(reference, layer).items():
-            records.setdefault(name, content)
+            found.setdefault(name, content)
+    return found
+
+
+def wheels(records: dict[str, bytes]) -> set[tuple[str, str]]:
+    """Name, in its one normal form, and version of each Python package that was installed as a wheel."""
+    found = (_WHEEL.fullmatch(name) for name in records)
+    return {(normal(match[1]), match[2]) for match in found if match}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def packages(records: dict[str, bytes]) -> list[dict[str, str]]:
+    """Name, version and package URL of each installed system package, sorted; empty where the image records none."""
     release = next((_fields(records[name], "=") for name in _RELEASES if name in records), {})
     distribution = release.get("ID", "linux").strip('"')
     tag = quote(f"{distribution}-{release.get('VERSION_ID', '').strip(chr(34))}".rstrip("-"), safe="")
@@ -65,6 +82,9 @@ def _read(reference: Reference, layer: dict[str, object]) -> dict[str, bytes]:
             with tarfile.open(path, "r|*") as archive:
                 for member in archive:
                     name = member.name.removeprefix("./").lstrip("/")
+                    if _WHEEL.fullmatch(name):
+                        kept[name] = b""
+                        continue
                     wanted = name in (_DPKG, _APK, *_RELEASES) or name.startswith(_DPKG_PARTS)
                     if not wanted or not member.isfile() or name.endswith(".md5sums"):
                         continue
