@@ -1,4 +1,4 @@
-"""Releases whose image may not be deployed, and what the report of the step `deploy` must then say."""
+"""Releases that may not come into an environment, and what the report of the action `deploy` must then say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from signed_toy import Toy, push
 
 from mlgate.packing.release import Release
 from mlgate.project import git
-from mlgate.verbs import deploy
+from mlgate.report import Check, Report, Subject
+from mlgate.verbs import deploy, freeze
 
 # What was done to a release that is good otherwise → check → what its evidence says.
 RED: dict[str, dict[str, str]] = {
@@ -32,7 +33,17 @@ RED: dict[str, dict[str, str]] = {
         "signed-release": "data_digest",
     },
     "replayed": {"replay": "older"},
+    "frozen": {"deploy": "staging is frozen: audit until Friday"},
 }
+# The same of releases that staging has, and production must not get.
+PROMOTIONS: dict[str, dict[str, str]] = {
+    "unproven": {
+        "soak": "came with [0-9a-f]{12}, dated",
+        "health": "http://127.0.0.1:9 answers with nothing",
+        "watch": "^retrain: the inputs moved",
+    },
+}
+REFUSALS = ("tagged", "frozen")  # by an error of the verb: nothing was left to be judged
 
 
 def released(toy: Toy, name: str, folder: Path, other: Path, patch: pytest.MonkeyPatch) -> Release:
@@ -60,12 +71,33 @@ def released(toy: Toy, name: str, folder: Path, other: Path, patch: pytest.Monke
     if name == "tagged":
         record = toy.folder / ".mlgate" / "releases" / release.hex / "release.json"
         record.write_text(json.dumps(json.loads(record.read_text()) | {"container": f"{toy.repository}:latest"}))
-    if name == "replayed":
+    if name in ("replayed", "frozen"):
         toy.commit("second")
         git(toy.folder, "push", "-q", "origin", "main")
         newer = toy.release("newer")
         toy.sign(newer)
-        patch.setenv("MLGATE_REMOTE", "origin")
-        assert deploy.run(toy.project, "staging", newer.hex).exit_code == 0
-        patch.delenv("MLGATE_REMOTE")
+        _staged(toy, release if name == "frozen" else newer, patch)
+    if name == "frozen":
+        with patch.context() as remote:
+            remote.setenv("MLGATE_REMOTE", "origin")
+            assert freeze.run(toy.project, "staging", "audit until Friday").exit_code == 0
+        return newer
     return release
+
+
+def in_staging(toy: Toy, name: str, folder: Path, other: Path, patch: pytest.MonkeyPatch) -> None:
+    """Staging has a release that could be promoted, but for what the name says."""
+    release = released(toy, name, folder, other, patch)
+    _staged(toy, release, patch)
+    if name == "unproven":
+        toy.params(soak="1d", urls='{staging: "http://127.0.0.1:9"}')
+        moved = Check(id="data-drift/amount", title="amount", status="fail")
+        said = Report(verb="monitor", subject=Subject(image_digest=release.image), checks=[moved])
+        said.notes.append("retrain: the inputs moved")
+        said.close().write(toy.folder / "reports" / "monitor.json")
+
+
+def _staged(toy: Toy, release: Release, patch: pytest.MonkeyPatch) -> None:
+    with patch.context() as remote:
+        remote.setenv("MLGATE_REMOTE", "origin")
+        assert deploy.run(toy.project, "staging", release.hex).exit_code == 0

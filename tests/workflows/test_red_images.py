@@ -1,4 +1,4 @@
-"""Each check of an image before a deploy, run by the action `deploy` as a step: a bad image moves no environment."""
+"""Each check of a release before a deploy or a promotion, run as a step: what is bad moves no environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import steps
-from red_images import RED, released
+from red_images import PROMOTIONS, RED, REFUSALS, in_staging, released
 from red_told import assert_red
 from scene import Scene
 from signed_toy import make_keys, make_toy
@@ -36,29 +36,36 @@ def told(world, machine, registry, crane, program, tmp_path_factory: pytest.Temp
             toy = make_toy(folder / "kept" / name / name, f"{registry}/red/{name}/toy", ours, crane)
             release = released(toy, name, folder, other, patch)
             made[name] = steps.Case("deploy", inputs={"project": name, "release": release.hex})
-    before = {name: _staged(folder, name) for name in made}
+        for name in ("proven", *PROMOTIONS):
+            toy = make_toy(folder / "kept" / name / name, f"{registry}/red/{name}/toy", ours, crane)
+            in_staging(toy, name, folder, other, patch)
+            made[name] = steps.Case("deploy", inputs={"project": name, "action": "promote"})
+    before = {name: _environments(folder, name) for name in made}
     try:
         said = steps.run(scene, made, UV_NO_SYNC="1", **deploying)
     finally:
         scene.forge.close()
-    return said, before, {name: _staged(folder, name) for name in made}
+    return said, before, {name: _environments(folder, name) for name in made}
 
 
-def _staged(folder: Path, name: str) -> str:
-    """The commit on the remote's env/staging; empty where there is none."""
-    return git(folder / f"{name}.git", "for-each-ref", "--format=%(objectname)", "refs/heads/env/staging")
+def _environments(folder: Path, name: str) -> dict[str, str]:
+    """The commits on the remote's env/staging and env/production."""
+    told = git(folder / f"{name}.git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/env")
+    return {line.split()[0].rpartition("/")[2]: line.split()[1] for line in told.splitlines()}
 
 
-def test_a_signed_image_of_main_is_deployed(told) -> None:
+@pytest.mark.parametrize(("name", "moved"), [("good", "staging"), ("proven", "production")])
+def test_a_signed_image_of_main_is_deployed_and_promoted(told, name: str, moved: str) -> None:
     said, before, after = told
-    assert (said["good"].outcome, said["good"].status) == ("success", "pass"), said["good"]
-    assert before["good"] == "" != after["good"]
+    assert (said[name].outcome, said[name].status) == ("success", "pass"), said[name]
+    assert moved not in before[name]
+    assert set(after[name]) == {*before[name], moved}
 
 
-@pytest.mark.parametrize("name", RED)
-def test_a_bad_image_is_red_in_outcome_output_annotation_and_report_and_staging_stays(told, name: str) -> None:
+@pytest.mark.parametrize("name", [*RED, *PROMOTIONS])
+def test_a_bad_release_is_red_in_outcome_output_annotation_and_report_and_no_environment_moves(told, name) -> None:
     said, before, after = told
     step = said[name]
-    assert (step.outcome, step.status) == ("failure", "error" if name == "tagged" else "fail"), step
-    assert_red(step, "deploy", RED[name])
+    assert (step.outcome, step.status) == ("failure", "error" if name in REFUSALS else "fail"), step
+    assert_red(step, "promote" if name in PROMOTIONS else "deploy", (RED | PROMOTIONS)[name])
     assert before[name] == after[name]
