@@ -15,6 +15,8 @@ from steps import Case, Files
 
 # Case → check → what its evidence says. No other check of that report may be red.
 RED: dict[str, dict[str, str]] = {
+    "unfetched": {"pull": "models"},
+    "unsent": {"push": "the remote lacks .*models.* after the push"},
     "dirty": {
         "columns": "not in the contract: no_such_column",
         "schema": "amount row 2: '-5.0'",
@@ -48,7 +50,19 @@ RED: dict[str, dict[str, str]] = {
 
 
 def cases(scene: Scene) -> dict[str, Case]:
-    return {**_data(scene), **_gates(scene)}
+    return {**_versions(scene), **_data(scene), **_gates(scene)}
+
+
+def _versions(scene: Scene) -> dict[str, Case]:
+    """First, as the workspace has no model yet: what no remote has, and what is not here to be sent."""
+    remote = f"['remote \"folder\"']\n    url = {scene.folder / 'remote'}\n"
+    core = text(scene, ".dvc/config").replace("[core]\n", "[core]\n    remote = folder\n")
+    config: Files = {".dvc/config": core + remote}
+    return {
+        "remoteless": Case("version-data"),
+        "unfetched": Case("version-data", config),
+        "unsent": Case("version-data", config, inputs={"direction": "push"}),
+    }
 
 
 def _data(scene: Scene) -> dict[str, Case]:

@@ -8,7 +8,7 @@ import pandas as pd
 from scene import Scene
 from spoiling import text
 from steps import Case, Files
-from traffic import LOG, REFERENCE, logged, reference, traffic, watching
+from traffic import LOG, REFERENCE, labelled, logged, reference, traffic, watching
 
 OFTEN = "in 3 of the last 3 windows"
 MOVED = rf"distribution moved: 0\.\d+ \(distance 0 to 1\), expected below 0\.\d+, {OFTEN}"
@@ -24,6 +24,7 @@ RED: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "lost": ("investigate", {"data-drift/gap": rf"more is missing: \d\.\d %, expected below \d\.\d %, {OFTEN}"}),
     "rescored": ("investigate", {"prediction-drift": MOVED}),
+    "decayed": ("retrain", {"performance": r"300 rows; holdout 0\.\d+; sum \d+\.\d, an alarm from 4; 900 of 900"}),
     "silent": ("investigate", {"silence": "window from 03-1[0-9]; the reference has 300 there"}),
 }
 DAYS = 3
@@ -36,11 +37,12 @@ def cases(scene: Scene) -> dict[str, Case]:
     higher = frame["score"] ** 0.5
     profile, params = reference(), text(scene, "params.yaml")
 
-    def watched(name: str, rows: pd.DataFrame, **inputs: str) -> Case:
-        folder = scene.folder / "predictions" / name
+    def watched(name: str, rows: pd.DataFrame, sign: int = 1, **inputs: str) -> Case:
+        folder, labels = scene.folder / "predictions" / name, scene.folder / f"labels-{name}.csv"
         folder.mkdir(parents=True)
+        labels.write_text(labelled(frame, times, sign), encoding="utf-8")
         (folder / LOG).write_text(logged(scene, rows, times), encoding="utf-8")
-        files: Files = {"params.yaml": watching(params, folder)}
+        files: Files = {"params.yaml": watching(params, folder, labels)}
         return Case("check-drift", files, ledger={"profile.json": profile.encode()}, inputs=inputs)
 
     later = (times.max() + timedelta(days=10)).isoformat()
@@ -49,5 +51,6 @@ def cases(scene: Scene) -> dict[str, Case]:
         "moved": watched("moved", frame.assign(amount=2 * frame["amount"], kind=other["kind"], score=higher)),
         "lost": watched("lost", frame.assign(gap=other["gap"])),
         "rescored": watched("rescored", frame.assign(score=higher)),
+        "decayed": watched("decayed", frame, sign=-1),
         "silent": watched("silent", frame, **{"as-of": later}),
     }

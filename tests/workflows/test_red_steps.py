@@ -13,6 +13,7 @@ import red_traffic
 import steps
 from red_told import assert_red
 from scene import Scene
+from traffic import KEY
 
 from mlgate.proofs.collection import required
 
@@ -38,7 +39,7 @@ def told(scene: Scene):
     for module in (red_cases, red_releases, red_code, red_traffic):
         made |= module.cases(scene)
     try:
-        said = steps.run(scene, made)
+        said = steps.run(scene, made, MLGATE_PSEUDONYM_KEY=KEY)
     finally:
         scene.forge.close()
     assert scene.forge.violations == [], "GitHub would refuse this, or never answer so"
@@ -57,7 +58,7 @@ def test_the_project_that_the_cases_break_is_green(told, name: str) -> None:
 def test_a_broken_gate_s_step_is_red_in_outcome_output_annotation_summary_and_report(told, name: str) -> None:
     case, said = told[name]
     assert said.outcome == "failure", said
-    assert_red(said, VERB[case.action], RED[name])
+    assert_red(said, VERB.get(case.action) or case.inputs.get("direction", "pull"), RED[name])
 
 
 @pytest.mark.parametrize("name", red_traffic.RED)
@@ -104,6 +105,11 @@ def test_a_lock_that_is_not_of_this_pyproject_is_red_before_anything_runs(told, 
     _, said = told[name]
     assert said.outcome == "failure", said
     assert "--locked` was provided" in "\n".join(said.lines), said
+
+
+def test_without_a_remote_there_is_nothing_to_fetch_and_no_step_is_red(told) -> None:
+    _, said = told["remoteless"]
+    assert (said.outcome, said.status, said.annotations) == ("success", "skip", {}), said
 
 
 def test_case_1_a_pipeline_from_which_a_pull_request_took_the_gates_is_no_pass(told) -> None:

@@ -17,8 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mlgate" / "drift")
 from drift_cases import make_params, seasonal
 
 from mlgate.drift.profile import build_profile
+from mlgate.serving.pseudonym import pseudonym
 
 REFERENCE = 56  # days
+KEY = "of these tests, and of nothing else"
 LOG = "2026-03-02-1-0.jsonl"
 
 
@@ -37,24 +39,40 @@ def reference() -> str:
     ).to_json()
 
 
-def watching(params: str, folder: Path) -> str:
-    """params.yaml with a `monitor.source`."""
-    params, found = re.subn(r"(?m)^monitor:\n", f"monitor:\n  source: {folder}\n", params)
+def watching(params: str, folder: Path, labels: Path | None = None) -> str:
+    """params.yaml with a `monitor.source`, and `monitor.labels` where there are some."""
+    more = f"monitor:\n  source: {folder}\n" + (f"  labels: {labels}\n" if labels else "")
+    params, found = re.subn(r"(?m)^monitor:\n", more, params)
     assert found == 1
     return params
 
 
 def logged(scene: Scene, frame: pd.DataFrame, times: pd.Series[Any]) -> str:
     """The rows after the reference as production's release would have logged them."""
-    version = json.loads(scene.show("env/production", "release.json"))["version"]
-    after = (times >= times.iloc[0].normalize() + pd.Timedelta(days=REFERENCE)).to_numpy()
+    version, after = json.loads(scene.show("env/production", "release.json"))["version"], live(times)
     frame, times = frame[after].astype(object).where(lambda f: f.notna(), None), times[after]
     lines = []
     for i, (row, when) in enumerate(zip(frame.to_dict("records"), times, strict=True)):
-        head = {"time": when.isoformat(), "event_time": when.isoformat(), "version": version, "row": str(i)}
+        head = {"time": when.isoformat(), "event_time": when.isoformat(), "version": version}
         score = row.pop("score")
-        lines.append(json.dumps({**head, "data_digest": "d", "features": row, "score": score}) + "\n")
+        lines.append(
+            json.dumps({**head, "row": pseudonym(i, KEY.encode()), "data_digest": "d", "features": row, "score": score})
+            + "\n"
+        )
     return "".join(lines)
+
+
+def live(times: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Which rows came after the reference."""
+    return np.asarray(times >= times.iloc[0].normalize() + pd.Timedelta(days=REFERENCE))
+
+
+def labelled(frame: pd.DataFrame, times: pd.Series[Any], sign: int) -> str:
+    """Labels of the rows after the reference, as CSV: a fifth are frauds, of high scores or (sign -1) of low ones."""
+    said = sign * frame["score"][live(times)].to_numpy() + np.random.default_rng(3).normal(0, 0.05, live(times).sum())
+    frauds = (said > np.quantile(said, 0.8)).astype(int)
+    ids = np.arange(len(said))
+    return pd.DataFrame({"transaction_id": ids, "customer_id": ids, "is_fraud": frauds}).to_csv(index=False)
 
 
 def watch(scene: Scene) -> Path:

@@ -95,4 +95,5 @@ def test_what_was_pushed_is_pulled_into_another_checkout(
     shutil.rmtree(project / "models")
     done = mlgate(project, "pull")
     assert done.returncode == 3
+    assert "models" in done.stderr, "which file the remote lacks"
     assert "Traceback" not in done.stderr

@@ -93,7 +93,7 @@ def _any_remote(project: Project) -> bool:
 def pull(project: Project) -> None:
     """Fetch every output from the remote, after checking that each lands inside the repository."""
     refuse_symlinks(project)
-    _dvc(project, "pull", "--quiet")
+    _dvc(project, "pull")  # not --quiet, as above
 
 
 def push(project: Project) -> None:
@@ -105,7 +105,7 @@ def push(project: Project) -> None:
         If no remote is set, the remote can't be reached, or lacks a file afterwards.
     """
     refuse_symlinks(project)
-    _dvc(project, "push", "--quiet")
+    _dvc(project, "push")
     answer: Any = json.loads(_dvc(project, "data", "status", "--not-in-remote", "--json") or "{}")
     missing = sorted({*map(str, answer.get("not_in_cache", [])), *map(str, answer.get("not_in_remote", []))})
     if missing:
