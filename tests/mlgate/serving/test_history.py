@@ -135,7 +135,8 @@ def test_a_damaged_file_costs_served_rows_but_never_an_answer(
     released = len(history.before(events(405, 1), released=True))
     history.append(events(400, 5))
     assert len(history.before(events(405, 1))) == released + (kind != "folder")  # one of the five shares a key
-    assert released and trouble
+    assert released
+    assert trouble
     assert (path.with_name("history.sqlite.damaged").exists()) == (kind != "folder")
     history.close()
 
