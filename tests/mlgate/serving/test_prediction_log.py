@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -233,13 +234,18 @@ def test_a_record_that_cannot_be_made_does_not_end_the_log(
     assert counted == {"dropped": 1, "written": 1}
 
 
-def test_a_pseudonym_joins_equal_identifiers_and_depends_on_the_key() -> None:
+def test_case_24_a_pseudonym_joins_equal_identifiers_and_enumerating_them_needs_the_key() -> None:
     import numpy as np
 
     names = {pseudonym(value, b"k" * 32) for value in (7, np.int64(7), 7.0, "7")}
     assert len(names) == 1
     assert len({pseudonym(7, b"k" * 32), pseudonym(8, b"k" * 32), pseudonym(7, b"l" * 32)}) == 3
     assert pseudonym("\u00e9", b"k") == pseudonym("e\u0301", b"k")
+    logged = {pseudonym(number, b"the key that is kept") for number in range(1_000)}
+    assert len(logged) == 1_000
+    for guess in (b"", b"the key that was rotated away", b"the key that is kept "):
+        assert not logged & {pseudonym(number, guess) for number in range(1_000)}
+    assert not logged & {hashlib.sha256(str(number).encode()).hexdigest()[:32] for number in range(1_000)}
 
 
 def test_the_key_is_created_once_and_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

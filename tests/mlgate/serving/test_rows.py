@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from mlgate.serving.rows import Contract, RequestError
 
@@ -99,6 +103,44 @@ def test_a_moment_with_a_zone_becomes_utc_without_one(contract: Contract, text: 
 
 def test_text_is_brought_to_one_normal_form(contract: Contract) -> None:
     assert contract.parse(body(word="e\u0301te"))["word"][0] == "\u00e9te"
+
+
+ANY = st.characters(min_codepoint=0, max_codepoint=0x10FFFF, exclude_categories=())  # lone surrogates as well
+ODD = st.sampled_from("\x00\x1b\x7f\u0301\u200b\u202e\u2066\ufeff\ufffe\ud800\udfffe\u00e9\u0430\uac00\u1100\u1161")
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(text=st.text(ANY | ODD, max_size=6))
+@example(text="\u202eabc")
+@example(text="\ud83d")
+@example(text="a\x00b")
+def test_case_28_any_text_is_refused_by_its_field_or_has_one_normal_form_that_can_be_kept(
+    contract: Contract, text: str
+) -> None:
+    found = [heard(contract, form) for form in (text, *(unicodedata.normalize(name, text) for name in ("NFC", "NFD")))]
+    assert found[0] == found[1] == found[2]  # however it was written
+    if isinstance(found[0], str):
+        assert found[0] == unicodedata.normalize("NFC", text)
+        assert json.loads(to_json(found[0])) == found[0]  # as the prediction log keeps it
+        assert not set(found[0]) & set("\x00\x1b\u202e\u2066\ud800")
+    else:
+        assert found[0] == (422, [["rows", 0, "text"]])
+
+
+def heard(contract: Contract, text: str) -> str | tuple[int, list[Any]]:
+    """What the contract makes of a text: its value, or the refusal's status and places."""
+    try:
+        return str(contract.parse(body(text=text))["text"][0])
+    except RequestError as refused:
+        return refused.status, [problem["loc"] for problem in refused.detail]
+
+
+@pytest.mark.parametrize("kind", ["\u0430", "A", "a ", "a\u200b", "\uff41", "a\u0301"])
+def test_case_28_what_only_looks_like_a_category_is_unknown(contract: Contract, kind: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        contract.parse(body(kind=kind))
+    assert refused.value.status == 422
+    assert [problem["loc"] for problem in refused.value.detail] == [["rows", 0, "kind"]]
 
 
 @pytest.mark.parametrize(("field", "text", "value"), [
