@@ -243,6 +243,19 @@ def test_labels_that_cannot_be_joined_are_one_clear_line(
     assert "Traceback" not in said
 
 
+def test_labels_come_under_the_names_and_in_the_writing_of_the_user_s_own_file(tmp_path: Path) -> None:
+    data = {**PARAMS["data"], "task": "regression", "target": "Umsatz_EUR", "positive": None, "cluster": None}
+    params = parse({**PARAMS, "data": data, "gates": {**PARAMS["gates"], "metric": "mae"}})
+    table = pd.DataFrame({"order": ["7", "8", "9"], "Umsatz (EUR)": ["1.234,50", "12,00", ""], "": ["", "a", "b"]})
+    table.to_csv(tmp_path / "labels.csv", index=False, sep=";")
+    found = late_labels.read(str(tmp_path / "labels.csv"), params, ModelCard.model_construct(classes=[]))
+    assert found[["id", "y"]].values.tolist() == [["7", 1234.5], ["8", 12.0]]
+    many = pd.DataFrame({"order": range(20), "Umsatz (EUR)": ["1.234,50"] * 19 + ["much"]})
+    many.to_csv(tmp_path / "labels.csv", index=False, sep=";")
+    with pytest.raises(DataError, match="'much' in row 20 is no number"):
+        late_labels.read(str(tmp_path / "labels.csv"), params, ModelCard.model_construct(classes=[]))
+
+
 def test_without_the_service_s_key_none_is_made_and_the_variable_is_named(project: Project) -> None:
     (project.state / "pseudonym.key").unlink()
     rows()[["order", "who", "bought"]].to_csv(project.root / "labels.csv", index=False)

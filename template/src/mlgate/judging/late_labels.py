@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlgate.adopt import convert, source
+from mlgate.adopt import convert, numerals, source
+from mlgate.adopt.names import safe_name
 from mlgate.drift.decay import Decay, Reference, judge
 from mlgate.errors import ConfigError, DataError
 from mlgate.gates.metrics import find
@@ -95,12 +96,13 @@ def read(path: str, params: Params, card: ModelCard) -> pd.DataFrame:
     with source.local(path) as file:
         raw = source.table(Path(file), None)
     wanted = {"id": data.id, "y": data.target} | ({"cluster": data.cluster} if data.cluster else {})
+    raw = raw.rename(columns={name: safe_name(name) for name in map(str, raw) if name not in wanted.values()})
     for name in wanted.values():
         if name not in raw:
             raise ConfigError(f"{path} has no column {name!r}", source.suggest(name, [str(column) for column in raw]))
     raw = raw[raw[data.target].notna()].reset_index(drop=True)
     made = pd.DataFrame({name: convert.text(raw[column]) for name, column in wanted.items()})
-    made["y"] = _numbers(raw[data.target], params, card)
+    made["y"] = _numbers(convert.text(raw[data.target]), params, card)
     made = made.drop_duplicates()
     if made["id"].duplicated().any():
         row = int(made.index[made["id"].duplicated()][0]) + 1
@@ -108,15 +110,18 @@ def read(path: str, params: Params, card: ModelCard) -> pd.DataFrame:
     return made
 
 
-def _numbers(cells: pd.Series[Any], params: Params, card: ModelCard) -> pd.Series[Any]:
+def _numbers(words: pd.Series[Any], params: Params, card: ModelCard) -> pd.Series[Any]:
+    """The labels as numbers; one that is none is an error, as it would be taken for a label that has not come yet."""
     if params.data.task == "regression":
-        return convert.numbers(cells, ".")
-    words = convert.text(cells)
-    numbers = words.map({str(label): float(number) for number, label in enumerate(card.classes)})
-    if numbers.isna().any():
-        row = int(numbers.isna().to_numpy().argmax())
-        known = ", ".join(map(repr, card.classes[:6]))
-        raise DataError(f"label {words[row]!r} in row {row + 1} is no class of the model", f"it knows {known}")
+        numbers = convert.numbers(words, ".", numerals.form_of(words, "."))
+        what, mend = "is no number", "correct it, or leave the cell empty"
+    else:
+        numbers = words.map({str(label): float(number) for number, label in enumerate(card.classes)})
+        what, mend = "is no class of the model", f"it knows {', '.join(map(repr, card.classes[:6]))}"
+    wrong = ~np.isfinite(numbers.to_numpy(np.float64))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"label {words[row][:60]!r} in row {row + 1} {what}", mend)
     return numbers
 
 
