@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -149,3 +152,25 @@ def test_doctor_finds_this_repository_in_order(demo, mlgate):
     checks = {check["id"].split("-", 1)[1]: check for check in report(demo[0], "doctor")["checks"]}
     for name in ("git", "identity", "params", "model", "data", "tracking", "state", "ports"):
         assert checks[name]["status"] == "pass", checks[name]
+
+
+AUDIT = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
+UV = '#!/bin/sh\n[ "$1 $2" = "run mlgate" ] || exit 64\nshift 2\nPYTHONPATH="$PWD/src" exec {python} -m mlgate "$@"\n'
+
+
+def test_each_command_of_the_auditor_s_page_answers_and_the_same_model_can_be_made_again(demo, run, environ, tmp_path):
+    questions, remake = re.findall(r"```console\n(.*?)```", AUDIT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "uv").write_text(UV.format(python=sys.executable))
+    (tmp_path / "uv").chmod(0o755)
+    path = f"{tmp_path}:{environ['PATH']}"
+    said = [run(["bash", "-euo", "pipefail", "-c", block], demo[0], PATH=path) for block in (questions, remake)]
+    for done in said:
+        assert done.returncode == 0, done.stdout + done.stderr
+    release, again = releases(run, demo[0], "production")[0], demo[0].parent / "again"
+    made = json.loads((again / "models" / "model.json").read_text())
+    assert git(run, again, "rev-parse", "HEAD") == release["source_commit"]
+    assert made["digest"] == release["model_digest"], "not the same bytes"
+    assert f'"digest": "{release["model_digest"]}"' in said[1].stdout
+    flat = "".join(said[0].stdout.split())
+    for word in ("rollback(production)", release["data_digest"][7:], release["model_digest"][7:], "+risk_class:"):
+        assert word in flat, word

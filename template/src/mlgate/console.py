@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +15,16 @@ from mlgate.errors import MlgateError
 from mlgate.project import Project
 from mlgate.report import Check, Report
 
+LOG_WIDTH = 160  # columns
 _STYLE = {"pass": "green", "fail": "bold red", "skip": "dim", "error": "bold magenta"}
 
 
 def stdout() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+    """Into a file or a pipe a table is as wide as a log is read: 80 columns would cut each digest into four lines."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = LOG_WIDTH
+    return console
 
 
 def stderr() -> Console:

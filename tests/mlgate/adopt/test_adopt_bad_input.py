@@ -99,6 +99,13 @@ CASES: dict[str, tuple[str | bytes, list[str], int, list[str]]] = {
     "only a copy of the target": ("x,y\n" + "5,0\n6,1\n" * 30, ["--target", "y"], 1, ["leaks the target"]),
     "a positive class that is none": (GOOD, ["--target", "y", "--positive", "maybe"], 2, ["--positive maybe"]),
     "until without time": (GOOD, ["--target", "y", "--until", "2024-01-01"], 2, ["--until without --time"]),
+    "a title above the header": ("Export of May\n\n" + GOOD, ["--target", "y"], 1, ["has one cell", "take titles"]),
+    "classes in two spellings": (
+        "x,y\n" + "1,Ja\n2,NEIN\n3,JA\n4,Nein\n" * 20,
+        ["--target", "y"],
+        1,
+        ["differ in capitals alone", "'JA'", "--task classification"],
+    ),
     "a torn gzip": (gzip.compress(GOOD.encode() * 50)[:-20], ["--target", "y"], 1, ["gzip"]),
     "an Excel file": (b"PK\x03\x04" + b"\x00" * 99, ["--target", "y"], 1, ["Excel", "CSV"]),
     "a torn Parquet file": (b"PAR1" + b"\x00" * 99, ["--target", "y"], 1, ["Parquet", "write it again"]),

@@ -143,3 +143,24 @@ def test_the_word_for_yes_is_the_positive_class_in_other_tongues(yes: str, no: s
     table = pd.DataFrame({"x": [n * 7919 % 101 for n in range(ROWS)], "y": answers})
     table.to_csv(tmp_path / "t.csv", index=False)
     assert verb._understood(str(tmp_path / "t.csv"), Wishes("y")).classes == (no, yes)
+
+
+@pytest.mark.parametrize("mark", ["-", "k.A.", "#DIV/0!", "."])
+def test_a_sign_that_stands_for_nothing_leaves_a_column_of_numbers_one(mark: str, tmp_path: Path) -> None:
+    cells = [mark if n % 5 == 0 else str(n * 7919 % 101) for n in range(ROWS)]
+    found = understood(cells, tmp_path)
+    assert next(column for column in found.columns if column.source == "cells").kind == "number"
+    assert found.rows["cells"].isna().sum() == ROWS // 5
+
+
+def test_numbers_that_some_words_turn_into_categories_are_named(tmp_path: Path) -> None:
+    cells = ["over 100" if n % 5 == 0 else str(n * 7919 % 101) for n in range(ROWS)]
+    (note,) = (note for note in understood(cells, tmp_path).notes if "taken as words" in note)
+    assert note.startswith("cells is taken as words because of 'over 100', though 80% are numbers")
+
+
+def test_classes_that_differ_in_capitals_are_kept_apart_where_the_caller_says_so(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [n * 7919 % 101 for n in range(80)], "letter": ["a", "A", "b", "B"] * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    wishes = Wishes("letter", task="classification")
+    assert verb._understood(str(tmp_path / "t.csv"), wishes).classes == ("A", "B", "a", "b")

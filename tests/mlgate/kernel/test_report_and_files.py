@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlgate.cards import escape, markdown
+from mlgate.console import show
 from mlgate.errors import InfraError
 from mlgate.files import digest_tree, write_atomic, write_json
 from mlgate.report import Check, Report
@@ -107,3 +108,17 @@ def test_foreign_text_in_a_report_is_inert_markdown():
 
 def test_the_published_schema_is_the_models():
     assert json.loads(SCHEMA.read_text()) == Report.model_json_schema()
+
+
+def test_a_digest_in_a_log_stands_on_one_line_and_a_narrow_terminal_is_respected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    report = Report(verb="lineage", checks=[Check(id="metric/average_precision", title="t", status="pass")])
+    report.checks[0].evidence = f"Bento {digest}"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    show(report)
+    assert digest in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    show(report)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

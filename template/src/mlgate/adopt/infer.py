@@ -44,6 +44,7 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
         raise DataError(f"{path} has {len(labelled)} labelled rows; at least {FEW_ROWS} are needed", "give more rows")
     notes += _repeated(labelled, parts)
     columns, left_out = _columns(labelled, names, layout, parts)
+    notes += numerals.mostly((c.source, labelled[c.source]) for c in columns if c.part in ("category", "text"))
     notes += numerals.said((c.source, c.form) for c in [*columns, target] if c.form and c.kind != "moment")
     notes += filter(None, (dates.doubt(labelled[c.source], c.form) for c in columns if c.kind == "moment"))
     rows = convert.typed(labelled, {c.name: c.file for c in [*columns, target]}, layout.decimal)

@@ -66,6 +66,22 @@ def said(forms: Iterable[tuple[str, str]]) -> list[str]:
     return [f"numbers are read with their thousands and units: {', '.join(named[:5])}{more}"] if named else []
 
 
+def mostly(columns: Iterable[tuple[str, pd.Series[Any]]]) -> list[str]:
+    """A sentence for each column of words more than half of whose cells are numbers: (name, cells)."""
+    notes = []
+    for name, cells in columns:
+        words = cells.dropna().astype("str").str.strip()
+        number = pd.to_numeric(words.str.replace(",", ".", regex=False), errors="coerce").notna()
+        others = words[~number].value_counts()
+        if number.mean() > 0.5 and len(others):
+            said = ", ".join(map(repr, others.index[:3])) if others.iloc[0] > 1 else f"{len(others):,} other values"
+            notes.append(
+                f"{name} is taken as words because of {said}, though {number.mean():.0%} are numbers: where these mean"
+                " that nothing is known, leave the cells empty and adopt again"
+            )
+    return notes
+
+
 def _without_unit(words: pd.Series[Any]) -> tuple[pd.Series[Any], str]:
     """The cells without the one unit that they share; as they are where there are several."""
     words = words.str.translate(_ALIKE)

@@ -127,7 +127,7 @@ def _encoding(path: Path, sample: bytes) -> str:
 
 def _delimiter(path: Path, text: str, whole: bool) -> str:
     """The delimiter under which most lines have the header's number of cells, and that is the largest."""
-    scores = {}
+    scores, titled = {}, 0
     for delimiter in DELIMITERS:
         rows = rows_of(text, delimiter, whole)
         widths = [len(row) for row in rows[1:]] or [len(rows[0])]
@@ -135,6 +135,13 @@ def _delimiter(path: Path, text: str, whole: bool) -> str:
         agreed = widths.count(common) / len(widths)
         if common > 1 and len(rows[0]) > 1 and agreed >= (0.95 if delimiter == " " else 0.5):
             scores[delimiter] = (len(rows[0]) == common, agreed, common)
+        elif common > 1 and len(rows[0]) == 1 and agreed >= 0.95:
+            titled = max(titled, common)
+    if titled and not scores:
+        raise DataError(
+            f"the first line of {path} has one cell, the lines below have {titled}",
+            "the first line must name the columns: take titles and notes out",
+        )
     if not scores:
         raise DataError(
             f"{path} has one column only, whether cells are parted by comma, semicolon, tab, bar or space",

@@ -77,6 +77,8 @@ def target_of(cells: pd.Series[Any], name: str, layout: Layout, wishes: Wishes) 
     if wishes.positive is not None and wishes.task == "regression":
         raise ConfigError("--positive with --task regression", "a regression has no classes; leave one of them out")
     if not _is_regression(values, words, source, wishes):
+        if wishes.task is None:
+            _require_one_spelling(words, source)
         column, classes, task, said = _classes(name, source, words, values, wishes.positive, notes)
         return replace(column, form=written if column.kind == "integer" else ""), classes, task, said
     if numbers is not None and numbers.notna().mean() > 0.5:
@@ -142,6 +144,17 @@ def _require_classes(counts: pd.Series[Any], source: str) -> None:
         raise DataError(
             f"class {counts.idxmin()!r} of {source!r} has {int(counts.min())} rows; {FEWEST_OF_A_CLASS} are needed",
             "merge it with another class, or take its rows out",
+        )
+
+
+def _require_one_spelling(words: pd.Series[Any], source: str) -> None:
+    """`Yes` and `YES` are hardly two classes: with both, a question of yes or no would have four answers."""
+    names = pd.Series(words.unique())
+    twins = names[names.str.casefold().duplicated(keep=False)]
+    if len(twins):
+        raise DataError(
+            f"the target {source!r} has classes that differ in capitals alone: {', '.join(map(repr, twins[:4]))}",
+            "write each class in one way, or say `--task classification` if they are different ones",
         )
 
 
