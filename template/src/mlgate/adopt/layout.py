@@ -9,9 +9,11 @@ from mlgate.errors import DataError
 
 Kind = Literal["number", "integer", "flag", "text", "moment"]
 MAX_BYTES = 1 << 30  # of a decoded table
-MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "?", "<NA>", "NaT")
-MISSING += ("-", "--", "–", ".", "n.a.", "N.A.", "k.A.", "k. A.", "(null)", "\\N")  # noqa: RUF001
-MISSING += ("#N/A", "#NV", "#VALUE!", "#WERT!", "#DIV/0!", "#REF!", "#BEZUG!", "#NAME?", "#NUM!", "#ZAHL!")  # a sheet's
+MISSING = (
+    *("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "?", "<NA>", "NaT", "(null)", "\\N"),
+    *("-", "--", "–", ".", "n.a.", "N.A.", "k.A.", "k. A."),  # noqa: RUF001
+    *("#N/A", "#NV", "#VALUE!", "#WERT!", "#DIV/0!", "#REF!", "#BEZUG!", "#NAME?", "#NUM!", "#ZAHL!"),  # a sheet's
+)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def _send(
     live = live_metric(project, found, sent, _labels(project, environment))
     report.checks.append(live)
     metric = f"; {live.title} {live.observed:.3f}" if live.observed is not None else ""
-    metric += " [{:.3f}, {:.3f}]".format(*live.interval) if live.interval else ""
+    if live.observed is not None:
+        metric += " [{:.3f}, {:.3f}]".format(*live.interval) if live.interval else ", too few cases for an interval"
     report.notes.insert(0, f"{sent.rows:,} rows to {environment} ({found.source}): {said}{metric}")
 
 
