@@ -146,7 +146,7 @@ class Inputs(pa.DataFrameModel):
     when: pd.Timestamp = pa.Field(metadata={"role": "time"})
     kind: str = pa.Field(nullable=True, metadata={"role": "feature"})
     place: str = pa.Field(metadata={"role": "feature"})
-    text: str = pa.Field(metadata={"role": "feature"})
+    text: str = pa.Field(metadata={"role": ("feature", "unlogged")})
     x: float = pa.Field(nullable=True, le=1e6, metadata={"role": "feature"})
     y: float = pa.Field(metadata={"role": "feature"})
     z: float = pa.Field(nullable=True, metadata={"role": "feature"})
@@ -301,6 +301,7 @@ def test_answers_and_log_are_the_same_with_and_without_frames(load: Callable[...
         expected[1]()
     assert logged(fast) == logged(slow)
     assert len(logged(fast)) == 40
+    assert {frozenset(line["features"]) for line in logged(fast)} == {frozenset(FEATURES) - {"text"}}, "free text"
 
 
 BAD = [
