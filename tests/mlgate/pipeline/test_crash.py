@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from small_world import rows
 
 from mlgate.errors import InfraError
@@ -77,6 +78,21 @@ def test_case_18_ingest_killed_leaves_a_whole_snapshot(project: Path, environ: d
     assert call(project, "ingest", "--until", "2026-04-04")[0] == 0
     assert "04-04" in (project / "data" / "snapshot.json").read_text()
     assert len(rows(project)) > old
+
+
+@pytest.mark.parametrize("words", [("ingest", "--until", "2026-04-04"), ("train",)])
+def test_case_18_a_dvc_killed_as_it_writes_dvc_lock_in_place_is_mended_by_a_rerun(
+    project: Path, call: Call, words: tuple[str, ...]
+) -> None:
+    lock = project / "dvc.lock"
+    whole = lock.read_text()
+    for half in ("", whole[:60]):
+        lock.write_text(half)
+        assert call(project, *words)[0] == 0
+        said = yaml.safe_load(lock.read_text())
+        assert list(said["stages"]) == list(yaml.safe_load(whole)["stages"])
+        if words == ("train",):
+            assert lock.read_text() == whole
 
 
 def test_case_18_package_killed_leaves_no_half_release(project: Path, environ: dict[str, str], call: Call) -> None:

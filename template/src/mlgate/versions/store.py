@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlgate.errors import ConfigError, InfraError
+from mlgate.files import write_atomic
 from mlgate.project import Project, run
 
 
@@ -26,19 +27,36 @@ def record(project: Project, *stages: str) -> None:
     if os.environ.get("DVC_STAGE"):
         return
     refuse_symlinks(project)
+    _mend_lock(project)
     _dvc(project, "commit", "--force", *stages)  # not --quiet, which also keeps the reason of a failure
 
 
 def recorded(project: Project, stage: str, path: Path) -> bool:
     """Whether `dvc.lock` already names `path`, as it is now, as an output of `stage`: then DVC need not be asked."""
-    from mlgate.yaml_file import read_yaml
-
-    if not (project.root / "dvc.lock").is_file():
-        return False
-    entry = ((read_yaml(project.root / "dvc.lock") or {}).get("stages") or {}).get(stage) or {}
+    entry = ((_locked(project) or {}).get("stages") or {}).get(stage) or {}
     content = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     wanted = {"path": path.relative_to(project.root).as_posix(), "md5": content}
     return any(wanted.items() <= out.items() for out in entry.get("outs") or [])
+
+
+def _locked(project: Project) -> dict[str, Any] | None:
+    """What `dvc.lock` says; None where there is none, or half of one."""
+    from mlgate.yaml_file import read_yaml
+
+    path = project.root / "dvc.lock"
+    try:
+        said = read_yaml(path) if path.is_file() else None
+    except ConfigError:
+        return None
+    return said if isinstance(said, dict) and "schema" in said else None
+
+
+def _mend_lock(project: Project) -> None:
+    """Take `dvc.lock` from the last commit where a DVC that was killed left half of it, as DVC writes it in place."""
+    path = project.root / "dvc.lock"
+    if path.is_file() and _locked(project) is None:
+        former = project.git("show", "HEAD:dvc.lock", check=False)
+        write_atomic(path, f"{former}\n".encode()) if former else path.unlink()
 
 
 def initialised(project: Project) -> bool:
