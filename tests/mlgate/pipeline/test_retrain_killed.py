@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from knife import between_stages, forge, seen
 from small_world import commit, tree
 
 from mlgate.engine.pids import marked
-from mlgate.worktree import MARK
+from mlgate.project import Project
+from mlgate.worktree import MARK, worktree
 
 Call = Callable[..., tuple[int, str]]
 WORDS = ("retrain", "--until", "2026-04-04")
@@ -116,6 +118,36 @@ def test_case_18_retrain_killed_anywhere_touches_nothing_and_a_rerun_makes_the_b
         assert watched.untouched() == before, (at, takes)
         assert not inside or any(path.endswith((".lock", "retrain")) for path in watched.left()), "no lock was left"
     mended(watched, before)
+
+
+def test_case_18_who_outlives_a_killed_run_is_ended_before_the_next_works_there_and_another_run_waited_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLGATE_STATE", raising=False)
+    here = Project(project)
+    folders = [project / ".mlgate" / "worktrees" / name for name in ("retrain", "champion")]
+    orphan, other = (subprocess.Popen(["sleep", "300"], env=os.environ | {MARK: str(folder)}) for folder in folders)
+    done: list[str] = []
+
+    def second() -> None:
+        with worktree(here, "retrain"):
+            done.append("second")
+
+    try:
+        with worktree(here, "retrain") as copy:
+            orphan.wait(5)
+            assert other.poll() is None
+            waiting = threading.Thread(target=second)
+            waiting.start()
+            waiting.join(1)
+            assert (copy.root / "params.yaml").is_file()
+            done.append("first")
+        waiting.join(60)
+    finally:
+        for process in (orphan, other):
+            process.kill()
+            process.wait()
+    assert done == ["first", "second"]
 
 
 @pytest.mark.parametrize("takes", ["session", "leader"])
