@@ -65,7 +65,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """One run at a time; the kernel frees the lock of one that was killed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + LOCK_SECONDS
-    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+    with folder.parent.with_name(f"worktree-{folder.name}.lock").open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -63,7 +63,7 @@ class Watched:
         """What a run has left behind that it should not have."""
         git = self.root / ".git"
         found = [path for pattern in ("*.lock", "worktrees/*") for path in git.rglob(pattern)]
-        found += [path for path in (self.root / ".mlgate" / "worktrees").iterdir() if path.suffix != ".lock"]
+        found += (self.root / ".mlgate" / "worktrees").iterdir()
         alive = [f"process {p.pid}" for p, mark in marked(MARK) if mark.startswith(str(self.root))]
         return [*map(str, found), *alive]
 
