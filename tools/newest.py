@@ -17,7 +17,7 @@ import newest_go
 import newest_packages
 from actionlib.markdown import table
 from actionlib.problems import ActionError
-from moved import Move, StuckError, told, write
+from newest_moves import Move, StuckError, told, write
 
 # In this order: a lock that changed gives the next `tools/run` another environment.
 KINDS: dict[str, Callable[[], list[Move]]] = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from moved import ROOT, Move, StuckError
+from newest_moves import ROOT, Move, StuckError
 
 sys.path.insert(0, str(ROOT / "actions" / "lib"))
 

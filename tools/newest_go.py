@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from moved import ROOT, Move, StuckError, between
+from newest_moves import ROOT, Move, StuckError, between
 from programs import go
 
 KIND = "go"

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 from xml.etree import ElementTree
 
-from moved import KEPT, ROOT, Move, read, told
+from newest_moves import KEPT, ROOT, Move, read, told
 
 sys.path.insert(0, str(ROOT / "actions" / "lib"))
 

@@ -10,7 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from moved import ROOT, Move, StuckError, between
+from newest_moves import ROOT, Move, StuckError, between
 from node import node
 
 BOUNDS = re.compile(r">=3\.(\d+),<3\.(\d+)")

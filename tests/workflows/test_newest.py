@@ -8,11 +8,11 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import moved
 import newest
 import newest_actions
 import newest_go
 import newest_issue
+import newest_moves
 import newest_packages
 import pytest
 import rules
@@ -20,7 +20,7 @@ from actionlib.rest import Client
 from forge.server import Forge, Token
 from forge.upstream import Upstream
 from go_modules import proxy
-from moved import Move
+from newest_moves import Move
 from scene import NAME, OWNER, Scene
 
 NEW = "f" * 40
@@ -244,14 +244,14 @@ def test_packages_move_in_both_locks_and_in_npm_s(tmp_path, run) -> None:
 
 def test_what_can_t_be_asked_at_all_is_red_and_the_other_kinds_go_on(tmp_path, monkeypatch, capsys) -> None:
     def broken() -> list[Move]:
-        raise moved.StuckError("the proxy is down")
+        raise newest_moves.StuckError("the proxy is down")
 
     kinds = {"go": broken, "npm": lambda: [Move("npm", "x", "1", "2")]}
     monkeypatch.setattr(newest, "KINDS", kinds)
-    monkeypatch.setattr(newest, "write", lambda moves: moved.write(moves, tmp_path / "newest.json"))
+    monkeypatch.setattr(newest, "write", lambda moves: newest_moves.write(moves, tmp_path / "newest.json"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     assert newest.main([]) == 1
-    assert [move.name for move in moved.read(tmp_path / "newest.json")] == ["all", "x"]
+    assert [move.name for move in newest_moves.read(tmp_path / "newest.json")] == ["all", "x"]
     assert "the proxy is down" in (tmp_path / "summary").read_text(encoding="utf-8")
     assert newest.main(["npm"]) == 0
     assert newest.main(["cargo"]) == 2
@@ -279,9 +279,9 @@ def test_one_issue_is_opened_when_red_updated_and_closed_when_green(forge, clien
     said = forge.state.issues[2]["body"]
     assert "ended before anything was moved" in said
     assert "No test was run" in said
-    moved.write([Move("npm", "x", "1", "2"), Move("go", "y", "v1", "v1", "gone")], tmp_path / "newest.json")
+    newest_moves.write([Move("npm", "x", "1", "2"), Move("go", "y", "v1", "v1", "gone")], tmp_path / "newest.json")
     (tmp_path / "newest.xml").write_text(JUNIT, encoding="utf-8")
-    monkeypatch.setattr(newest_issue, "moves", lambda: moved.read(tmp_path / "newest.json"))
+    monkeypatch.setattr(newest_issue, "moves", lambda: newest_moves.read(tmp_path / "newest.json"))
     assert newest_issue.kept(client, "failure").endswith("/issues/2")
     said = forge.state.issues[2]["body"]
     assert said.index("| go | y | v1 | v1 | gone |") < said.index("is red") < said.index("| npm | x | 1 | 2 |")
