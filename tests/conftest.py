@@ -115,6 +115,22 @@ def run(environ: dict[str, str]) -> Run:
 
 
 @pytest.fixture(scope="session")
+def other_python(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """`other_python("3.14")`: the path of this machine's, from pyenv or PATH; skips where there is none to be had."""
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+
+    def _find(version: str) -> str:
+        path = os.pathsep.join([*map(str, versions.glob(f"{version}.*/bin")), os.environ["PATH"]])
+        words = [shutil.which("uv"), "python", "find", "--no-project", "--no-python-downloads", version]
+        done = run(words, tmp_path_factory.getbasetemp(), PATH=path)
+        if done.returncode:
+            pytest.skip(f"this machine has no Python {version}; newest.yml and the bakes of ci.yml fetch it")
+        return done.stdout.strip()
+
+    return _find
+
+
+@pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
     """The template as it is when the tests begin: symlinks and uncommitted files included, a repository of its own."""
     listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard"], TEMPLATE).stdout

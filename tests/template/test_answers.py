@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlgate.governance import Governance
 from mlgate.params import Params
@@ -25,6 +27,16 @@ def test_at_most_six_questions_are_asked_and_each_has_a_default() -> None:
     asked = {key: value for key, value in QUESTIONS.items() if not key.startswith("_")}
     assert len(asked) <= 6
     assert all(asked.values())
+
+
+def test_every_python_that_is_offered_is_promised_by_both_projects_and_baked_by_ci(template) -> None:
+    offered = sorted(QUESTIONS["python_version"], key=lambda version: int(version.split(".")[1]))
+    low, high = offered[0], f"3.{int(offered[-1].split('.')[1]) + 1}"
+    for folder in (template, template / "template"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        assert project["requires-python"] == f">={low},<{high}", folder.name
+    jobs = yaml.safe_load((template / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert sorted(jobs["bake"]["strategy"]["matrix"]["python"], key=offered.index) == offered
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS, ids=lambda answers: "-".join(answers.values()))

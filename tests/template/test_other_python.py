@@ -1,39 +1,36 @@
-"""A bake under another Python than the one that runs the tests: its lock gives other packages, and all holds."""
+"""A bake for each Python that the question offers, on that Python: its lock gives other packages, and all holds."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
-CHOICES = ("3.14", "3.13", "3.12", "3.11")  # the newest that is here, since its packages differ the most
+QUESTIONS = json.loads((Path(__file__).parents[2] / "cookiecutter.json").read_text(encoding="utf-8"))
+OFFERED: list[str] = QUESTIONS["python_version"]
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"  # on this one, test_locked.py asks the same
+NEWEST = max(OFFERED, key=lambda version: int(version.split(".")[1]))
 
 
-@pytest.fixture(scope="module")
-def python(run, tmp_path_factory) -> str:
-    """Another Python of this machine, of those that the question offers; ci.yml runs all of them in turn."""
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for version in CHOICES:
-        path = os.pathsep.join([*map(str, versions.glob(f"{version}.*/bin")), os.environ["PATH"]])
-        words = [shutil.which("uv"), "python", "find", "--no-project", "--no-python-downloads", version]
-        done = run(words, tmp_path_factory.getbasetemp(), PATH=path)
-        if version != here and done.returncode == 0:
-            return done.stdout.strip()
-    pytest.skip(f"this machine has no other Python than {here}")
+def others() -> list[object]:
+    """The default and the newest always; what lies between has the packages of one of them, and is left to CI."""
+    kept = {OFFERED[0], NEWEST}
+    found = [version for version in OFFERED if version != HERE]
+    return [pytest.param(one, marks=[] if one in kept else pytest.mark.thorough) for one in found]
 
 
-def test_types_and_tests_of_a_bake_hold_under_another_python(run, bake, python, tmp_path) -> None:
-    repository = bake(tmp_path)
+@pytest.mark.parametrize("version", others())
+def test_hooks_and_tests_of_a_bake_hold_under_another_python(run, bake, other_python, version, tmp_path) -> None:
+    settings = {"UV_PYTHON": other_python(version), "PRE_COMMIT_HOME": str(tmp_path / "pre-commit")}
+    repository = bake(tmp_path / "bake", python_version=version)
     for words in (
         ["sync", "--locked", "--quiet"],
-        ["run", "--locked", "mypy"],
+        ["run", "--locked", "pre-commit", "run", "--all-files"],
         ["run", "--locked", "pytest", "-q"],
         ["lock", "--check"],
     ):
-        done = run(["uv", *words], repository, UV_PYTHON=python)
+        done = run(["uv", *words], repository, **settings)
         assert done.returncode == 0, done.stdout + done.stderr
     assert run(["git", "status", "--porcelain"], repository).stdout == ""
