@@ -18,6 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from actions_source import ACTIONS, BOT, read_outputs
 
+# What a runner has not, or has of its own: an author that a shell exported would sign the bot's commits.
+FOREIGN = ("GITHUB_", "MLGATE_", "PYTEST_", "GIT_AUTHOR_", "GIT_COMMITTER_")
+
 
 @dataclass
 class Ended:
@@ -38,7 +41,7 @@ def step(tmp_path: Path) -> Callable[..., Ended]:
         for path in files.values():
             path.write_text("", encoding="utf-8")
         lib = os.pathsep.join(str(ACTIONS / name) for name in ("lib", "report"))
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "MLGATE_", "PYTEST_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         environ = kept | {
             "PYTHONPATH": lib,
             "GITHUB_OUTPUT": str(files["output"]),

@@ -12,7 +12,9 @@ from repository import give_ports, report
 pytestmark = [pytest.mark.loop, pytest.mark.thorough]
 
 
-def test_the_whole_loop_is_told_to_its_end_under_the_newest_python(run, bake, template, other_python, tmp_path) -> None:
+def test_the_whole_loop_is_told_to_its_end_under_the_newest_python(
+    run, bake, template, other_python, ended, tmp_path
+) -> None:
     offered = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))["python_version"]
     newest = max(offered, key=lambda version: int(version.split(".")[1]))
     if sys.version_info[:2] == tuple(map(int, newest.split("."))):
@@ -20,9 +22,10 @@ def test_the_whole_loop_is_told_to_its_end_under_the_newest_python(run, bake, te
     python = other_python(newest)
     repository = bake(tmp_path / "bake", python_version=newest)
     give_ports(repository)
+    ended(repository)
     assert run(["git", "commit", "-qam", "ports of their own"], repository).returncode == 0
     for words in (["sync", "--locked", "--quiet"], ["run", "--locked", "mlgate", "demo"]):
-        done = run(["uv", *words], repository, UV_PYTHON=python)
+        done = run(["uv", *words], repository, timeout=1800, UV_PYTHON=python)
         assert done.returncode == 0, done.stdout + done.stderr
     assert {check["status"] for check in report(repository, "demo")["checks"]} == {"pass"}
     assert run(["git", "status", "--porcelain"], repository).stdout == ""
