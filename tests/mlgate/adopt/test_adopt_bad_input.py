@@ -233,6 +233,7 @@ def killed(words: list[str], at: int | str) -> int:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+@pytest.mark.thorough
 def test_case_18_a_kill_in_any_write_is_undone_by_the_next_run(project: Path, adopt: Adopt, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("x,y\n")
     loans().to_csv(tmp_path / "loans.csv", index=False)

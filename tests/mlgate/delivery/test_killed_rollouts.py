@@ -28,6 +28,8 @@ STEPS = (
     "mlgate.engine.replica.sweep",
 )
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def here(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:

@@ -18,6 +18,8 @@ from mlgate.engine.pids import marked
 from mlgate.project import Project
 from mlgate.worktree import MARK, worktree
 
+pytestmark = pytest.mark.thorough
+
 Call = Callable[..., tuple[int, str]]
 WORDS = ("retrain", "--until", "2026-04-04")
 BRANCH = "refs/heads/mlgate/retrain"
