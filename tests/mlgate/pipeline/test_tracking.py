@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_a_second_process_that_makes_the_database_takes_the_one_that_is_there(
 
 
 def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missing(trained: Path) -> None:
-    with sqlite3.connect(trained / ".mlgate" / "mlflow.db") as database:
+    with closing(sqlite3.connect(trained / ".mlgate" / "mlflow.db")) as database:
         ((schema, profile, digest),) = database.execute("select dataset_schema, dataset_profile, digest from datasets")
     card = json.loads((trained / "models" / "model.json").read_bytes())
     columns = {column["name"]: column for column in json.loads(schema)["mlflow_colspec"]}
