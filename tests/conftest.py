@@ -30,7 +30,8 @@ sys.path.insert(0, str(TEMPLATE / "tools"))
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MLGATE_STATE", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
 FOREIGN |= {"GITHUB_RUN_ID"}  # to two rollbacks of one run, the second would be the first one's repetition
 # Whose name a shell exports would be on every commit: a test says who commits.
-FOREIGN |= {f"GIT_{role}_{what}" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")}
+for identity in [name for name in os.environ if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))]:
+    del os.environ[identity]
 GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
 Done = subprocess.CompletedProcess[str]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,14 @@ def trouble() -> list[str]:
 
 
 @pytest.fixture
-def store(release: Path, trouble: list[str]) -> Callable[[Path | None], History]:
-    return lambda path: History(release, path, SPEC, "id", trouble.append)
+def store(release: Path, trouble: list[str]) -> Iterator[Callable[[Path | None], History]]:
+    """Opens histories of the release, and closes them when the test is over."""
+    with contextlib.ExitStack() as opened:
+
+        def _store(path: Path | None) -> History:
+            return opened.enter_context(contextlib.closing(History(release, path, SPEC, "id", trouble.append)))
+
+        yield _store
 
 
 def wanted(past: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +153,7 @@ def test_a_file_that_cannot_be_written_is_counted_and_tried_again(
 ) -> None:
     path = tmp_path / "history.sqlite"
     history = store(path)
-    with sqlite3.connect(path, isolation_level=None) as blocker:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
         history.append(events(400, 20))
         assert trouble
