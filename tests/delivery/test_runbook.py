@@ -13,6 +13,8 @@ import pytest
 from cluster import Cluster, ToyService
 from deployed import DEPLOY, PARAMS, ROOT, commit, git, make_project
 
+pytestmark = pytest.mark.thorough
+
 Run = Callable[..., object]
 TEXT = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
 SECTIONS = {

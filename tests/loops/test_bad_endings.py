@@ -533,6 +533,7 @@ def test_a_demo_names_a_port_in_use_before_it_begins(fresh, call, environment):
     assert not (repository / "data" / "raw.parquet").exists()
 
 
+@pytest.mark.thorough
 def test_a_demo_that_is_interrupted_stops_what_it_started_and_says_so(fresh, environ):
     repository = fresh()
     folder = repository / ".mlgate" / "environments" / "staging"
@@ -548,6 +549,7 @@ def test_a_demo_that_is_interrupted_stops_what_it_started_and_says_so(fresh, env
     assert alive(repository) == set()
 
 
+@pytest.mark.thorough
 def test_a_demo_whose_service_is_killed_ends_with_one_message_and_no_process(fresh, environ):
     repository = fresh()
     proxy = repository / ".mlgate" / "environments" / "staging" / "proxy.json"

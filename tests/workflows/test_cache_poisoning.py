@@ -11,6 +11,8 @@ import index
 import pytest
 import yaml
 
+pytestmark = pytest.mark.thorough
+
 SETUP = "./.github/actions/setup"
 UNTRUSTED = "pull-request.yml"
 PROBE = "uv run --locked python -c 'import friend; print(\"built with\", friend.WORD)'"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytestmark = pytest.mark.thorough
+
 
 def statuses(scene, branch: str) -> dict[str, str]:
     """The newest state of each context on a branch's head."""
