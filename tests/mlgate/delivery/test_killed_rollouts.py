@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,9 @@ def settled(project: Project, release: Release) -> None:
     """One proxy, one copy, the release of the ledger, nothing left of others."""
     assert (Ledger(project).read("staging"), serving()) == (release, release.version)
     assert main(["status"]) == 0
+    deadline = time.monotonic() + 10
+    while len(processes_of(project)) != 2 and time.monotonic() < deadline:
+        time.sleep(0.1)  # the proxy lets the former copy end in its own time
     assert len(processes_of(project)) == 2
     assert sorted(path.suffix for path in state_of(project, "staging").copies.iterdir()) == [".home", ".json"]
     assert git(project.root, "status", "--porcelain") == ""

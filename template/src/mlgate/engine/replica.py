@@ -141,9 +141,11 @@ def sweep(state: State, keep: Replica | None = None) -> None:
     for replica in state.replicas():
         if keep is None or replica.pid != keep.pid:
             stop(replica)
-    for process in strays(state, keep):
+    left = list(strays(state, keep))
+    for process in left:
         with contextlib.suppress(psutil.Error):
             process.kill()
+    psutil.wait_procs(left, timeout=5)  # whoever looks next must not find them dying
     leftovers.clear(state, keep)
     for home in state.copies.glob(f"*{HOME}"):
         if keep is None or home != home_of(keep.record):
