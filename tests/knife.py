@@ -6,7 +6,10 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from mlgate.cli import main
 
 SCRIPT = """\
 #!{python}
@@ -63,3 +66,18 @@ def seen(folder: Path) -> list[str]:
     lines = path.read_text().splitlines() if path.exists() else []
     path.unlink(missing_ok=True)
     return lines
+
+
+def apart(words: list[str], prepare: Callable[[], object]) -> int:
+    """Run a verb in a process of its own, `prepare` first; its exit code, or minus the signal that ended it."""
+    if (child := os.fork()) == 0:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        code = 99
+        try:
+            prepare()
+            code = main(words)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

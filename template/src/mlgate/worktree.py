@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from mlgate.engine.pids import marked
-from mlgate.errors import InfraError
+from mlgate.engine.pids import alone, marked
 from mlgate.ledger.plumbing import common
 from mlgate.project import Project, run
 
@@ -35,7 +32,9 @@ def worktree(project: Project, name: str, commit: str = "HEAD") -> Iterator[Proj
         If the repository does not have the commit, as in a shallow clone, or another run goes on for ten minutes.
     """
     folder = project.state / "worktrees" / name
-    with _alone(folder):
+    lock = folder.parent.with_name(f"worktree-{name}.lock")
+    with alone(lock, LOCK_SECONDS, f"working in {folder}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
         _end_orphans(folder)
         _remove(project, folder)
         try:
@@ -58,24 +57,6 @@ def _cache(project: Project) -> Path:
 def environ(project: Project, copy: Project) -> dict[str, str]:
     """Variables for a command in the copy: its own code, but the state (MLflow, releases) of the original."""
     return copy.environ({"MLGATE_STATE": str(project.state), MARK: str(copy.root)})
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One run at a time; the kernel frees the lock of one that was killed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + LOCK_SECONDS
-    with folder.parent.with_name(f"worktree-{folder.name}.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    message = f"another mlgate has been working in {folder} for {LOCK_SECONDS:.0f} s"
-                    raise InfraError(message, "wait for it, then run this again") from None
-                time.sleep(0.1)
-        yield
 
 
 def _end_orphans(folder: Path) -> None:

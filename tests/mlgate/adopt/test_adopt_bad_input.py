@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from adopt_tables import loans, state
+from knife import apart
 
-from mlgate import cli
 from mlgate.adopt import swap
 
 Adopt = Callable[..., tuple[int, str]]
@@ -210,27 +210,15 @@ def test_a_failure_half_way_restores_every_file(
 
 def killed(words: list[str], at: int | str) -> int:
     """Adopt in a process that ends itself in its `at`-th write of a file, or that of this name, half of it done."""
-    if (child := os.fork()) == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        turn = itertools.count()
-        real = os.fsync
+    turn, real = itertools.count(), os.fsync
 
-        def fsync(descriptor: int) -> None:
-            if at in (next(turn), Path(f"/proc/self/fd/{descriptor}").readlink().name.rpartition(".")[0]):
-                os.ftruncate(descriptor, 3)
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(descriptor)
+    def fsync(descriptor: int) -> None:
+        if at in (next(turn), Path(f"/proc/self/fd/{descriptor}").readlink().name.rpartition(".")[0]):
+            os.ftruncate(descriptor, 3)
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(descriptor)
 
-        os.fsync = fsync
-        code = 99
-        try:
-            code = cli.main(["adopt", *words])
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return apart(["adopt", *words], lambda: setattr(os, "fsync", fsync))
 
 
 @pytest.mark.thorough

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from knife import apart
 from toy_repository import STAGING, commit_all, git, launch_toy, processes_of, toy_release
 
 from mlgate.cli import main
@@ -48,21 +49,14 @@ def killed(words: list[str], at: int, folder: Path) -> tuple[int, list[str]]:
     """
     log = folder / "steps"
     log.unlink(missing_ok=True)
-    if (child := os.fork()) == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
+
+    def prepare() -> None:
         patch = pytest.MonkeyPatch()
         for name in STEPS:
             patch.setattr(name, _counted(_found(name), name, at, log))
-        code = 99
-        try:
-            code = main(words)
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    steps = log.read_text().split() if log.exists() else []
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), steps
+
+    code = apart(words, prepare)
+    return code, log.read_text().split() if log.exists() else []
 
 
 def _found(name: str) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from knife import forge, seen
+from knife import apart, forge, seen
 from toy_repository import commit_all, git, make_release, toy_release
 
 from mlgate.cli import main
@@ -36,18 +36,7 @@ def cut(variables: dict[str, str], words: list[str], at: str) -> tuple[int, list
     """Run a verb in a process of its own that the knife may kill; how it ended, and its Gits up to then."""
     folder = Path(variables["KNIFE"])
     seen(folder)
-    if (child := os.fork()) == 0:
-        os.environ.update(variables, KNIFE_AT=at)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        code = 99
-        try:
-            code = main(words)
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), seen(folder)
+    return apart(words, lambda: os.environ.update(variables, KNIFE_AT=at)), seen(folder)
 
 
 def releases(project: Project, env: str, remote: str) -> list[str]:

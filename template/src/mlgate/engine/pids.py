@@ -1,12 +1,17 @@
-"""Processes of this machine: told from later ones of the same number, and known by the mark that copies carry."""
+"""Processes of this machine: told from later ones of one number, known by a mark, one at a time."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from mlgate.engine.shield import open_to_ctrl_c
+from mlgate.errors import InfraError
 
 MARK = "MLGATE_REPLICA"  # the variable that a copy and all that it starts are given; its value is the copy's record
 
@@ -33,3 +38,28 @@ def marked(variable: str = MARK) -> Iterator[tuple[psutil.Process, str]]:
             mark = process.environ().get(variable)
             if mark and birth(process.pid):
                 yield process, mark
+
+
+@contextlib.contextmanager
+def alone(path: Path, seconds: float, doing: str) -> Iterator[None]:
+    """One process at a time holds the lock `path`; the kernel frees it when its holder is killed.
+
+    Raises
+    ------
+    InfraError
+        If another one, which is `doing` the same, goes on for longer than `seconds`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + seconds
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    message = f"another mlgate has been {doing} for {seconds:.0f} s"
+                    raise InfraError(message, "wait for it, then run this again") from None
+                with open_to_ctrl_c():
+                    time.sleep(0.05)
+        yield

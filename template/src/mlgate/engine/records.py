@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,9 +10,7 @@ from typing import TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mlgate.engine.pids import birth, marked
-from mlgate.engine.shield import open_to_ctrl_c
-from mlgate.errors import InfraError
+from mlgate.engine.pids import alone, birth, marked
 from mlgate.files import write_atomic
 
 LOCK_SECONDS = 180.0
@@ -143,23 +138,9 @@ class State:
         paths = sorted(self.copies.glob("*.json"))
         return [replica for path in paths if (replica := read(path, Replica))]
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> contextlib.AbstractContextManager[None]:
         """One verb at a time changes what runs; the kernel frees the lock of a verb that was killed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + LOCK_SECONDS
-        with (self.folder / "lock").open("w") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        message = f"another mlgate has been changing {self.folder.name} for {LOCK_SECONDS:.0f} s"
-                        raise InfraError(message, "wait for it, then run this again") from None
-                    with open_to_ctrl_c():
-                        time.sleep(0.05)
-            yield
+        return alone(self.folder / "lock", LOCK_SECONDS, f"changing {self.folder.name}")
 
 
 def read(path: Path, kind: type[Kind]) -> Kind | None:
