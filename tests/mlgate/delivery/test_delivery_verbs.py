@@ -77,7 +77,7 @@ def test_the_way_of_a_release_from_staging_to_production_and_back(here: Project)
     assert git(here.root, "status", "--porcelain") == ""
 
 
-def test_the_ledger_keeps_of_the_holdout_hashes_and_scores_alone(here: Project) -> None:
+def test_the_ledger_keeps_of_the_holdout_the_scores_alone(here: Project) -> None:
     import io
 
     import pandas as pd
@@ -86,7 +86,7 @@ def test_the_ledger_keeps_of_the_holdout_hashes_and_scores_alone(here: Project) 
     assert main(["deploy", "--env", "staging"]) == 0
     content = Ledger(here).file("staging", "holdout.parquet")
     assert content is not None
-    assert list(pd.read_parquet(io.BytesIO(content)).columns) == ["row_hash", "score"]
+    assert list(pd.read_parquet(io.BytesIO(content)).columns) == ["score"]
     assert Ledger(here).file("staging", "model.json") == b'{"seed": "a"}'
     assert main(["promote", "--approved-by", "Ada"]) == 0  # and it is what the next model is judged against there
     assert Ledger(here).file("production", "holdout.parquet") == content

@@ -62,16 +62,12 @@ def packaged(project: Project, wanted: str | None) -> Release:
 
 
 def ledger_files(bundle: Path) -> dict[str, bytes]:
-    """What the ledger keeps beside the record: card, profile, contract, and of the holdout hashes and scores alone."""
-    import io
-
+    """What the ledger keeps beside the record: card, profile, contract, and of the holdout the scores alone."""
     import pandas as pd
 
-    frame = pd.read_parquet(bundle / ARTIFACTS / "holdout.parquet")
-    kept = [name for name in frame.columns if name == "row_hash" or name.startswith("score")]
-    stream = io.BytesIO()
-    frame[kept].to_parquet(stream, index=False, compression="zstd")
-    kept_files = {"holdout.parquet": stream.getvalue()}
+    from mlgate.judging.kept_scores import pack
+
+    kept_files = {"holdout.parquet": pack(pd.read_parquet(bundle / ARTIFACTS / "holdout.parquet"))}
     for name in ("model.json", "profile.json", "contract.json"):
         if (path := bundle / ARTIFACTS / name).is_file():  # releases built earlier lack some
             kept_files[name] = path.read_bytes()

@@ -6,7 +6,6 @@ the rows are today's. Its files are compared with the digest in the ledger befor
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import tempfile
@@ -15,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mlgate.errors import DataError, InfraError
 from mlgate.files import digest
 from mlgate.judging import champion_bundle
-from mlgate.judging.holdout import Holdout, scores_of
+from mlgate.judging.holdout import Holdout
+from mlgate.judging.kept_scores import MEND, unpack
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release
 from mlgate.project import Project, bytecode, run
@@ -56,25 +55,11 @@ def champion_scores(project: Project, card: ModelCard, champion: Release, rows: 
         If the champion's bundle is not on this machine or its environment can't be made.
     """
     if champion.holdout_digest == card.holdout_digest:
-        return _stored(Ledger(project).file("production", "holdout.parquet"), rows), "scores kept in the ledger"
+        content = Ledger(project).file("production", "holdout.parquet")
+        if content is None:
+            raise DataError("env/production keeps no holdout.parquet: the champion's scores are missing", MEND)
+        return unpack(content, rows.hashes), "scores kept in the ledger"
     return _rescore(project, champion, rows), "scored anew by its own bundle"
-
-
-def _stored(content: bytes | None, rows: Holdout) -> Array:
-    mend = "deploy the champion again, or roll back: `mlgate rollback --env production`"
-    if content is None:
-        raise DataError("env/production keeps no holdout.parquet: the champion's scores are missing", mend)
-    try:
-        frame = pd.read_parquet(io.BytesIO(content))
-        hashes = frame["row_hash"].to_numpy(dtype=np.uint64)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError("holdout.parquet in env/production is damaged", mend) from error
-    if len(np.unique(hashes)) != len(hashes):
-        raise DataError("holdout.parquet in env/production names a row twice", mend)
-    place = pd.Index(hashes).get_indexer(pd.Index(rows.hashes))
-    if (place < 0).any():
-        raise DataError(f"the ledger has no champion's score for {int((place < 0).sum()):,} rows of the holdout", mend)
-    return np.asarray(scores_of(frame, "the champion")[place])
 
 
 def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
