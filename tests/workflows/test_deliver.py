@@ -7,6 +7,7 @@ import json
 import pytest
 from handed import handed, report
 from scene import Scene
+from traffic import answer, watch
 
 
 def release(scene: Scene, environment: str) -> dict:
@@ -86,6 +87,22 @@ def test_promote_copies_staging_s_release_and_a_rollback_returns_to_the_one_befo
     assert done.exit == 0, done.told()
     assert release(after, "production")["image"] == former["image"]
     assert count(after, "env/production") == 3, "a rollback is a commit, not a rewrite"
+
+
+@pytest.mark.thorough
+def test_promote_looks_at_staging_s_live_traffic_where_monitor_source_says(after) -> None:
+    folder = watch(after, "staging")
+    answer(after, folder, changed=True, env="staging")
+    before = after.refs()
+    done = after.run("promote.yml", after.dispatched(), job="production")
+    assert done.jobs["production"].result == "failure", done.told()
+    assert "investigate: a field is lost" in done.text, done.told()
+    assert after.refs() == before
+    answer(after, folder, changed=False, env="staging")
+    done = after.run("promote.yml", after.dispatched(), job="production")
+    assert done.exit == 0, done.told()
+    assert "healthy: nothing moved" in done.text, done.told()
+    assert release(after, "production")["image"] == release(after, "staging")["image"]
 
 
 def test_promote_without_a_release_in_staging_says_so_in_a_line_with_the_mend(after) -> None:

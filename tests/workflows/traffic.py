@@ -1,4 +1,4 @@
-"""Live traffic that a workflow can watch: a reference put into production's ledger, and prediction logs in a folder."""
+"""Live traffic that a workflow can watch: a reference put into an environment's ledger, and prediction logs."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def watching(params: str, folder: Path, labels: Path | None = None) -> str:
     return params
 
 
-def logged(scene: Scene, frame: pd.DataFrame, times: pd.Series[Any]) -> str:
-    """The rows after the reference as production's release would have logged them."""
-    version, after = json.loads(scene.show("env/production", "release.json"))["version"], live(times)
+def logged(scene: Scene, frame: pd.DataFrame, times: pd.Series[Any], env: str = "production") -> str:
+    """The rows after the reference as the environment's release would have logged them."""
+    version, after = json.loads(scene.show(f"env/{env}", "release.json"))["version"], live(times)
     frame, times = frame[after].astype(object).where(lambda f: f.notna(), None), times[after]
     lines = []
     for i, (row, when) in enumerate(zip(frame.to_dict("records"), times, strict=True)):
@@ -75,22 +75,22 @@ def labelled(frame: pd.DataFrame, times: pd.Series[Any], sign: int) -> str:
     return pd.DataFrame({"transaction_id": ids, "customer_id": ids, "is_fraud": frauds}).to_csv(index=False)
 
 
-def watch(scene: Scene) -> Path:
-    """Let `monitor.source` name a folder, and give production a reference of eight even weeks; the folder."""
+def watch(scene: Scene, env: str = "production") -> Path:
+    """Let `monitor.source` name a folder, and give the environment a reference of eight even weeks; the folder."""
     folder = scene.folder / "predictions"
     folder.mkdir()
     params = watching((scene.clone / "params.yaml").read_text(encoding="utf-8"), folder)
     scene.commit("Watch", {"params.yaml": params})
     scene.push_main()
     at = scene.folder / "ledger"
-    scene.git("clone", "-q", "-b", "env/production", str(scene.bare), str(at), at=scene.folder)
+    scene.git("clone", "-q", "-b", f"env/{env}", str(scene.bare), str(at), at=scene.folder)
     (at / "profile.json").write_text(reference())
     scene.git("commit", "-qam", "A reference", at=at)
     scene.git("push", "-q", "origin", "HEAD", at=at)
     return folder
 
 
-def answer(scene: Scene, folder: Path, changed: bool, days: int = 3) -> None:
+def answer(scene: Scene, folder: Path, changed: bool, days: int = 3, env: str = "production") -> None:
     """Predictions of the days after the reference, instead of what was there."""
     frame, times = traffic(7, REFERENCE + days, REFERENCE if changed else None)
-    (folder / LOG).write_text(logged(scene, frame, times), encoding="utf-8")
+    (folder / LOG).write_text(logged(scene, frame, times, env), encoding="utf-8")

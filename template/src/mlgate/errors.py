@@ -19,6 +19,10 @@ class DataError(MlgateError):
     code = GATE_FAILED
 
 
+class TooEarlyError(DataError):
+    """There is nothing to judge yet (exit 1)."""
+
+
 class ConfigError(MlgateError):
     """The configuration or the call is at fault (exit 2)."""
 

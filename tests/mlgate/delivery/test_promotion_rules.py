@@ -19,7 +19,7 @@ from mlgate.ledger.entry import Entry
 from mlgate.ledger.promotion import soak_check
 from mlgate.packing.release import Release
 from mlgate.project import Project
-from mlgate.report import Check, Report, Subject
+from mlgate.report import Check, Report
 
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -141,34 +141,6 @@ def test_case_20_a_deploy_by_a_clock_a_day_off_passes_no_soak_and_keeps_its_orde
     assert said(here, "promote")["soak"].status == status
     assert main(["rollback", "--env", "staging"]) == 0
     assert Ledger(here).read("staging") == a
-
-
-def watched(project: Project, release: Release, note: str, status: str) -> None:
-    check = Check(id="data-drift", title="t", status=status)
-    Report(verb="monitor", subject=Subject(image_digest=release.image), checks=[check], notes=[note]).close().write(
-        project.reports / "monitor.json"
-    )
-
-
-@pytest.mark.parametrize(
-    ("note", "status", "code"),
-    [("healthy: nothing", "pass", 0), ("watch: flagged", "pass", 1), ("retrain: the world changed", "fail", 1)],
-)
-def test_promotion_looks_at_the_newest_watch_on_this_release(here: Project, note: str, status: str, code: int) -> None:
-    release = deployed(here, "a")
-    watched(here, release, note, status)
-    assert main(["promote"]) == code
-    assert note in said(here, "promote")["watch"].evidence
-    assert bool(Ledger(here).head("production")) == (code == 0)
-
-
-def test_a_watch_on_another_release_or_none_is_skipped_with_the_reason(here: Project) -> None:
-    deployed(here, "a")
-    watched(here, make_release("other"), "retrain: the world changed", "fail")
-    assert main(["promote"]) == 0
-    check = said(here, "promote")["watch"]
-    assert (check.status, "it was not watched" in check.evidence) == ("skip", True)
-    assert said(here, "promote")["health"].status == "skip"
 
 
 def test_staging_that_moves_on_while_production_is_decided_is_not_what_was_approved(

@@ -17,7 +17,7 @@ def look(environment: str, traffic: Traffic) -> views.View:
 
     Raises
     ------
-    DataError
+    TooEarlyError
         If there is no complete window yet.
     """
     monitor = traffic.monitor

@@ -10,7 +10,7 @@ import numpy as np
 from mlgate.drift.profile import Profile
 from mlgate.drift.traffic import EPOCH, SECOND, SHOWN, Traffic
 from mlgate.drift.watch import Window, judge
-from mlgate.errors import DataError
+from mlgate.errors import TooEarlyError
 from mlgate.params import MonitorSection
 
 _NEARLY = 0.05  # of a window: events that end so shortly before its end are the whole of it
@@ -76,7 +76,7 @@ def _block(moment: datetime | None, grid: Grid) -> int:
 def _begun(found: Grid, traffic: Traffic) -> Grid:
     end, begin = found.start(found.newest + 1), traffic.earliest
     if begin is None or begin >= end:
-        raise DataError(
+        raise TooEarlyError(
             f"no complete window yet: predictions begin at {begin or end:%Y-%m-%d %H:%M}, the last complete window"
             f" ended at {end:%Y-%m-%d %H:%M}",
             "wait, replay more traffic, or shorten `monitor.window` in params.yaml",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from typing import get_args
 
 from pydantic import ValidationError
 
+from mlgate.drift.decision import Word
 from mlgate.ledger.entry import Entry
 from mlgate.packing.release import Release
 from mlgate.project import Project
@@ -62,25 +64,46 @@ def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def watch_check(project: Project, release: Release) -> Check:
-    """Whether the newest record of `mlgate monitor` that is about this release calls it healthy."""
-    title, report = "The watch on it found nothing", _record(project, "monitor")
+def watch_check(project: Project, release: Release, seen: tuple[str, str]) -> Check:
+    """Whether staging's live traffic, as it is now, shows a healthy release, and no record of the watch says otherwise.
+
+    Parameters
+    ----------
+    seen
+        The word of the decision and its reason; no word where there is nothing to judge, with why.
+    """
+    title, (word, reason) = "The watch on it finds nothing", seen
+    recorded = _recorded(project, release)
+    if word not in ("", "healthy"):
+        mend = "run `mlgate monitor --env staging`, and see reports/monitor.html"
+        return Check(id="watch", title=title, status="fail", evidence=f"{word}: {reason}", mend=mend)
+    if recorded and not recorded.startswith("healthy"):
+        mend = "see reports/monitor.html; promote when `mlgate monitor --env staging` says healthy"
+        return Check(id="watch", title=title, status="fail", evidence=recorded, mend=mend)
+    if not word and not recorded:
+        return Check(id="watch", title=title, status="skip", evidence=f"not watched: {reason}")
+    return Check(id="watch", title=title, status="pass", evidence=f"{word}: {reason}" if word else recorded)
+
+
+def _recorded(project: Project, release: Release) -> str:
+    """What the newest `mlgate monitor` here decided on this release; empty where it decided nothing, or on another.
+
+    It may know labels that were given to it by hand.
+    """
+    report = _record(project, "monitor")
     if report is None or report.subject.image_digest != release.image:
-        why = f"no reports/monitor.json about {release.version}: it was not watched from here"
-        return Check(id="watch", title=title, status="skip", evidence=why)
-    words = next((note for note in report.notes if ": " in note), report.status)
-    said = f"{words} ({report.started:%Y-%m-%d %H:%M} UTC)"
-    if report.exit_code == 0 and words.startswith("healthy"):
-        return Check(id="watch", title=title, status="pass", evidence=said)
-    mend = "see reports/monitor.html; promote when `mlgate monitor --env staging` says healthy"
-    return Check(id="watch", title=title, status="fail", evidence=said, mend=mend)
+        return ""
+    word = next((note for note in report.notes if note.partition(": ")[0] in get_args(Word)), "")
+    return word and f"{word} ({report.started:%Y-%m-%d %H:%M} UTC)"
 
 
 def smoke_check(project: Project, release: Release) -> Check:
     """Where nothing here runs staging: what the newest deploy's smoke test found, if it was of this release."""
     title, report = "Staging is in good health", _record(project, "deploy")
     if report is None or report.subject.image_digest != release.image:
-        why = f"no engine here runs staging, and no smoke test of {release.version} is in reports/deploy.json"
+        why = (
+            f"no engine here runs staging, deploy.urls names no address, and no smoke test of {release.version} is here"
+        )
         return Check(id="health", title=title, status="skip", evidence=why)
     good = [check.id for check in report.checks if check.status == "pass"]
     if report.exit_code:

@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlgate.errors import ConfigError, DataError, InfraError
+from mlgate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
-    import pandas as pd
-
-    from mlgate.drift.profile import Profile
-    from mlgate.drift.view import View
     from mlgate.packing.release import Release
     from mlgate.project import Project
     from mlgate.report import Report
@@ -58,19 +53,18 @@ def run(
     from mlgate.drift.page import html_page, markdown
     from mlgate.drift.verdicts import checks
     from mlgate.files import write_atomic
+    from mlgate.judging import live
 
     with recording(project, "monitor") as report:
         monitor = project.params.monitor
         release = _release(project, environment)
         report.subject.image_digest, report.subject.model_digest = release.image, release.model_digest
         report.subject.data_digest = release.data_digest
-        profile = _profile(project, environment, release)
         with working("reading predictions and judging windows"):
-            view = _view(project, environment, release, profile, as_of)
-            view = _decay(project, release, view, labels, as_of)
+            view = live.view(project, environment, release, as_of, labels)
         report.checks += checks(view, monitor)
         report.notes.append(f"{view.decision.word}: {view.decision.reason}")
-        if monitor.window.total_seconds() != profile.window:
+        if monitor.window.total_seconds() != view.profile.window:
             report.notes.append("monitor.window changed since the model was trained; the release's own window holds")
         for suffix, content in (("html", html_page(view, monitor.n)), ("md", markdown(view, monitor.n))):
             write_atomic(project.reports / f"monitor.{suffix}", content.encode())
@@ -99,66 +93,3 @@ def _release(project: Project, environment: str) -> Release:
         mend = "run `mlgate deploy --env staging`" + (", then `mlgate promote`" if environment == "production" else "")
         raise ConfigError(f"nothing is released to {environment}, so there is nothing to watch", mend)
     return release
-
-
-def _profile(project: Project, environment: str, release: Release) -> Profile:
-    """The reference that travels with the release: in the ledger, or, where an older one lacks it, on this machine."""
-    from mlgate.drift.profile import Profile
-    from mlgate.ledger import Ledger
-
-    kept = Ledger(project).file(environment, "profile.json")
-    if kept is not None:
-        return Profile.from_json(kept)
-    path = project.state / "releases" / release.hex / "src" / "artifacts" / "profile.json"
-    if not path.is_file():
-        raise InfraError(
-            f"the ledger keeps no profile.json, and release {release.version} is not on this machine",
-            f"check out {release.source_commit[:12]} and run `mlgate package`, or monitor where it was built",
-        )
-    return Profile.from_json(path.read_bytes())
-
-
-def _view(project: Project, env: str, release: Release, profile: Profile, as_of: datetime | None) -> View:
-    """What the log shows, read part by part: its windows are kept as counts, whatever its length."""
-    from mlgate.drift.look import look
-    from mlgate.drift.traffic import Traffic
-
-    monitor = project.params.monitor
-    traffic = Traffic(profile, release.version, monitor, as_of)
-    since = traffic.since if monitor.clock == "wall" else None  # an event may be older than the day it was answered on
-    for head, values in _log(project, env, since):
-        traffic.add(head, values)
-    if traffic.newest is None:
-        raise DataError(f"{env} has answered no prediction yet", f"send it traffic: `mlgate replay --env {env}`")
-    return look(env, traffic)
-
-
-def _log(project: Project, env: str, since: datetime | None = None) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    from mlgate.serving.prediction_read import parts
-    from mlgate.serving.prediction_source import files, here
-
-    source = project.params.monitor.source
-    folder = project.environment_state(env) / "predictions"
-    return parts(files(source, env, since) if source else here(folder, since))
-
-
-def _decay(project: Project, release: Release, view: View, labels: str | None, as_of: datetime | None) -> View:
-    """The view with what labels say, where there are any."""
-    from dataclasses import replace
-
-    from mlgate.drift.decision import decayed
-    from mlgate.judging import late_labels
-    from mlgate.ledger import Ledger
-    from mlgate.packing.release import ModelCard
-
-    path = labels or (project.params.monitor.labels or "").replace("{environment}", view.environment)
-    if not path:
-        return view
-    content = Ledger(project).file(view.environment, "model.json")
-    if content is None:
-        raise InfraError("the ledger keeps no model.json for this release", "deploy it again, then monitor")
-    card = ModelCard.model_validate_json(content)
-    answers = late_labels.answers(_log(project, view.environment), release.version, as_of)
-    found = late_labels.decay(project, release, card, answers, path)
-    decision = decayed(view.decision, found.reason) if found.alarm else view.decision
-    return replace(view, decay=found, decision=decision)

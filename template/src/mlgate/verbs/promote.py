@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def command(approved_by: str | None, engine: str | None, remote: str | None, waive_soak: str | None) -> int:
     """Copy the staging release to production: nothing is rebuilt, and the ledger keeps who approved.
 
-    Refused unless staging serves it in good health, has carried it for deploy.soak, and its watch found nothing.
-    MLflow's alias `champion` follows the ledger.
+    Refused unless staging serves it in good health, has carried it for deploy.soak, and its live traffic, judged now,
+    is healthy. MLflow's alias `champion` follows the ledger.
 
     \b
     Example:  uv run mlgate promote --approved-by "Ada Lovelace"
@@ -86,7 +86,23 @@ def _conditions(project: Project, ledger: Ledger, release: Release, waived: str)
 
     health = [] if engine_of(project).connected else [_health(project, release)]
     soak = soak_check(ledger.entries("staging"), project.params.deploy.soak, datetime.now(UTC), waived)
-    return [*health, soak, watch_check(project, release)]
+    return [*health, soak, watch_check(project, release, _watched(project, release))]
+
+
+def _watched(project: Project, release: Release) -> tuple[str, str]:
+    """What `mlgate monitor` would decide on staging's log now, and why; no word where there is nothing to judge."""
+    from mlgate.console import working
+    from mlgate.errors import TooEarlyError
+    from mlgate.judging import live
+
+    try:
+        with working("watching staging's traffic"):
+            view = live.view(project, "staging", release)
+    except TooEarlyError as error:
+        return "", str(error)
+    if not any(window.rows for window in view.windows):
+        return "", f"staging answered nothing with {release.version} from {view.since} to {view.until}"
+    return view.decision.word, view.decision.reason
 
 
 def _health(project: Project, release: Release) -> Check:
