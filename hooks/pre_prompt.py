@@ -1,5 +1,5 @@
 """Mends the copy of the template that cookiecutter bakes from: symlinks kept as text, leftovers of use in place.
-Then it has the answers judged before anything is baked.
+Then it has the answers, and the folder that is to hold the project, judged before anything is baked.
 
 A zip, or Git on Windows, writes a symlink as a text file that holds its target; cookiecutter needs the folder.
 cookiecutter runs this in a temporary copy of the template, so nothing here touches the template itself.
@@ -14,6 +14,8 @@ from pathlib import Path
 BAKED = "{{cookiecutter.project_slug}}"
 # in this order: the last copies the others
 LINKS = {"template/.github/actions": "actions", "template/docs": "docs", BAKED: "template"}
+# the same folder, named by a function of accepted.py; a replay of answers from elsewhere has no extensions
+JUDGED = "{{vacant(cookiecutter) if vacant is defined else cookiecutter.project_slug}}"
 HERE = "mlgate_hooks"  # the name under which cookiecutter can import the hooks, and nothing else
 PRODUCED = ("data/raw.parquet", "data/split.json", "dvc.lock")  # kept in a project's Git, never in the template
 
@@ -28,10 +30,14 @@ def main():
 
 
 def ask_before_the_bake(questions):
-    """Have the answers judged as a part of the questions, see accepted.py."""
+    """Have the answers judged as a part of the questions, the folder as it is named: see accepted.py."""
     shutil.copytree("hooks", HERE)
+    Path(BAKED).rename(JUDGED)
     content = json.loads(questions.read_text(encoding="utf-8"))
-    content |= {"_extensions": [f"{HERE}.accepted.accepted"], "__accepted": "{{ cookiecutter | accepted }}"}
+    content |= {
+        "_extensions": [f"{HERE}.accepted.accepted", f"{HERE}.accepted.Vacant"],
+        "__accepted": "{{ cookiecutter | accepted }}",
+    }
     questions.write_text(json.dumps(content), encoding="utf-8")
 
 

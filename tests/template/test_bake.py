@@ -110,7 +110,8 @@ def test_baking_over_an_existing_folder_loses_nothing(run, tmp_path, template, f
     mine.write_text("mine", encoding="utf-8")
     done = run(command(template, *flags), tmp_path)
     assert done.returncode != 0
-    assert "exists" in done.stdout + done.stderr or "is not empty (it holds params.yaml)" in done.stderr
+    said = f"mlgate: {mine.parent} is not empty (it holds params.yaml): nothing was changed; choose another folder."
+    assert (done.stdout + done.stderr).strip() == said
     assert mine.read_text(encoding="utf-8") == "mine"
     assert list(mine.parent.iterdir()) == [mine]
 
