@@ -142,14 +142,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     times, scores = table["time"], table[["score", "time"]]
     files["profile.json"] = build_profile(table[["x"]], times, scores, parse(PARAMS)).to_json().encode()
     Ledger(found).write("production", release(), files, "deploy(production): p", {})
-    folder = found.environment_state("production") / "predictions"
-    folder.mkdir(parents=True)
-    with (folder / "a.jsonl").open("w") as stream:
+    log(found, table, VERSION)
+    return found
+
+
+def log(project: Project, table: pd.DataFrame, version: str) -> None:
+    """Rows as that version answered them."""
+    folder = project.environment_state("production") / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{version}.jsonl").open("w") as stream:
         for order, x, score, when in table[["order", "x", "score", "time"]].itertuples(index=False):
-            head = {"time": when.isoformat(), "event_time": when.isoformat(), "version": VERSION}
+            head = {"time": when.isoformat(), "event_time": when.isoformat(), "version": version}
             line = {**head, "row": pseudonym(order, KEY), "features": {"x": x}, "score": score}
             stream.write(json.dumps(line) + "\n")
-    return found
 
 
 CARD: dict[str, Any] = {
@@ -208,6 +213,50 @@ def test_labels_that_the_scores_contradict_are_an_alarm_to_retrain(project: Proj
     assert status == "fail"
     assert note.startswith("retrain: the model has become worse: roc_auc is 0.")
     assert "retrain" in (project.reports / "monitor.md").read_text()
+
+
+FORMER = "fedcbafedcba"
+
+
+def preceded(project: Project, seed: int) -> pd.DataFrame:
+    """Let production have had another release in the three weeks before; its rows (a seed shuffles labels)."""
+    ledger, table = Ledger(project), rows()
+    files = ledger.files("production", ("model.json", "profile.json"))
+    former = release().model_copy(update={"version": FORMER, "image": "sha256:" + "2" * 64})
+    for one in (former, release()):
+        ledger.write("production", one, files, f"deploy(production): {one.version}", {})
+    table["order"] += ROWS
+    table["time"] -= pd.Timedelta(days=21)
+    if seed:
+        table["bought"] = np.random.default_rng(seed).permutation(table["bought"])
+    log(project, table, FORMER)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("former", "bad", "word"),
+    [
+        ("good", "all", "rollback"),
+        ("as bad", "all", "retrain"),
+        ("unlabelled", "all", "retrain"),
+        ("good", "later", "retrain"),
+    ],
+)
+def test_a_release_that_never_was_as_on_its_holdout_goes_back_to_one_that_was(
+    project: Project, former: str, bad: str, word: str
+) -> None:
+    earlier, table = preceded(project, seed=7 if former == "as bad" else 0), rows()
+    since = 0 if bad == "all" else ROWS // 2
+    table.loc[since:, "bought"] = np.random.default_rng(5).permutation(table["bought"][since:])
+    known = [table] if former == "unlabelled" else [earlier, table]
+    pd.concat(known)[["order", "who", "bought"]].to_csv("labels.csv", index=False)
+    assert cli.main(["monitor", "--labels", "labels.csv"]) == 1
+    status, _, note = performance(project)
+    assert (status, note.partition(":")[0]) == ("fail", word)
+    report = Report.read(project.reports / "monitor.json")
+    mend = next(check.mend for check in report.checks if check.id == "performance")
+    assert f"mlgate {word}" in mend
+    assert word != "rollback" or f"{FORMER} before it was" in note
 
 
 def test_params_name_the_labels_for_a_schedule(project: Project, tmp_path: Path) -> None:

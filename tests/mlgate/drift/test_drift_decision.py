@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlgate.drift.decision import decide
+from mlgate.drift.decision import decayed, decide
 from mlgate.drift.watch import Finding, Window
 
 OTHER = Finding("other", "distribution", 0.0, 0.1, 1.0, flagged=False, calibrated=True, is_score=False)
@@ -48,6 +48,19 @@ def test_silence_outranks_everything_and_only_the_newest_window_can_be_silent() 
     assert decide([window(0, DATA), window(1, DATA), quiet], 2, 3).word == "investigate"
     assert decide([window(0), quiet, window(3)], 2, 3).word == "healthy"
     assert decide([], 2, 3).silent
+
+
+@pytest.mark.parametrize(
+    ("found", "former", "word"),
+    [((), "f" * 12, "rollback"), ((), "", "retrain"), ((SCORE,), "f" * 12, "rollback"), ((DATA,), "f" * 12, "retrain"),
+     ((LOST,), "f" * 12, "investigate")],
+)  # fmt: skip
+def test_a_worse_model_goes_back_only_where_the_former_was_good_and_no_input_moved(
+    found: tuple[Finding, ...], former: str, word: str
+) -> None:
+    decision = decide([window(i, *found) for i in range(3)], 2, 3)
+    said = decayed(decision, "roc_auc is 0.5", former)
+    assert (said.word, "roc_auc is 0.5" in said.reason) == (word, True)
 
 
 def test_an_alarm_needs_the_newest_window_and_k_of_the_last_n_only() -> None:

@@ -70,14 +70,24 @@ class Decay:
         return last.sum >= LIMIT and sign * (self.reference.value - last.found.value) > self.reference.margin
 
     @property
+    def good(self) -> bool:
+        """It was judged, and is not in doubt: its sum is below the limit."""
+        return bool(self.stretches) and self.stretches[-1].sum < LIMIT
+
+    @property
+    def from_the_start(self) -> bool:
+        """The change is no younger than the release: where a cumulative sum was last zero, it began (Page 1954)."""
+        return all(stretch.sum > 0 for stretch in self.stretches)
+
+    @property
     def reason(self) -> str:
         """The alarm in words."""
         live = self.stretches[-1].found.value
         return f"{self.reference.metric.name} is {live:.3f} on labels, {self.reference.value:.3f} on the holdout"
 
 
-def check(decay: Decay) -> Check:
-    """The check `performance`: what the labels say of the live model against its holdout."""
+def check(decay: Decay, rollback: bool = False) -> Check:
+    """The check `performance`: what the labels say of the live model against its holdout, and what helps."""
     metric = decay.reference.metric
     about = f"{decay.labelled:,} of {decay.predictions:,} predictions have their label"
     made = Check(id="performance", title=f"live {metric.name} is as on the holdout", status="skip", unit=metric.name)
@@ -95,7 +105,8 @@ def check(decay: Decay) -> Check:
     if decay.waiting:
         made.evidence += f"; newer windows wait: {decay.waiting}"
     if decay.alarm:
-        made.mend = "look at reports/monitor.html, then `mlgate retrain` on data that have these labels"
+        helps = "`mlgate rollback`" if rollback else "`mlgate retrain` on data that have these labels"
+        made.mend = f"look at reports/monitor.html, then {helps}"
     return made
 
 

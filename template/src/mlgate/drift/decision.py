@@ -10,7 +10,8 @@
 | no | no | no | no | no | healthy |
 
 Labels that came later, where there are any, go before all but silence and a lost field: a model that has become worse
-is to be trained again, whatever the inputs look like.
+is to be trained again, whatever the inputs look like. One that was worse from its first predictions on, where the
+release before it was as good as its holdout and the inputs are as they were, was never what its gates said: roll back.
 
 An alarm is a finding that is flagged in k of the last n windows *and* in the newest. Findings without a calibrated
 threshold never alarm; at most they make it `watch`.
@@ -24,7 +25,7 @@ from typing import Literal
 
 from mlgate.drift.watch import Finding, Window
 
-Word = Literal["healthy", "watch", "investigate", "retrain"]
+Word = Literal["healthy", "watch", "investigate", "retrain", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,21 @@ def decide(windows: Sequence[Window], k: int, n: int) -> Decision:
     return Decision(word, reason, False, alarms, watched)
 
 
-def decayed(decision: Decision, reason: str) -> Decision:
-    """The decision where labels say that the model has become worse."""
+def decayed(decision: Decision, reason: str, former: str = "") -> Decision:
+    """The decision where labels say that the model has become worse.
+
+    Parameters
+    ----------
+    former
+        Version of the release before, if that one was good to its end and this one never was.
+    """
     lost = any(a.finding.aspect == "missing" and not a.finding.is_score for a in decision.alarms)
     if decision.silent or lost:
         return replace(decision, reason=f"{decision.reason}; and {reason}")
+    moved = any(not alarm.finding.is_score for alarm in decision.alarms)
+    if former and not moved:
+        why = f"the model was never as good as its holdout said, and {former} before it was; the inputs are as before"
+        return replace(decision, word="rollback", reason=f"{why}: {reason}")
     return replace(decision, word="retrain", reason=f"the model has become worse: {reason}")
 
 

@@ -24,7 +24,7 @@ h3 { font-size: .95rem; font-weight: 600; color: var(--soft); margin: 1rem 0 .25
 p { margin: .4rem 0; overflow-wrap: anywhere; } .soft { color: var(--soft); }
 .verdict { border-left: 6px solid var(--good); background: var(--card); padding: .75rem 1rem; border-radius: 4px;
   margin: 1rem 0; } .verdict b { font-size: 1.2rem; }
-.retrain, .investigate { border-color: var(--bad); } .watch { border-color: var(--warn); }
+.retrain, .rollback, .investigate { border-color: var(--bad); } .watch { border-color: var(--warn); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
   overflow-wrap: anywhere; }

@@ -25,7 +25,7 @@ def checks(view: View, monitor: MonitorSection) -> list[Check]:
         evidence=f"window from {view.starts[-1]}; the reference has {newest.expected:,.0f} there",
         mend="look at `mlgate status` and at what calls the service",
     )
-    told = [silence] + ([decay.check(view.decay)] if view.decay else [])
+    told = [silence] + ([decay.check(view.decay, decision.word == "rollback")] if view.decay else [])
     if not newest.findings:
         why = "no traffic" if decision.silent else "too few rows of this model version in the newest window"
         skipped = ("calibrated", "prediction-drift", "data-drift")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
 
+from mlgate.drift.decay import Decay
 from mlgate.drift.decision import decayed
 from mlgate.drift.look import look
 from mlgate.drift.profile import Profile
 from mlgate.drift.traffic import Traffic
 from mlgate.drift.view import View
-from mlgate.errors import InfraError, TooEarlyError
+from mlgate.errors import DataError, InfraError, TooEarlyError
 from mlgate.judging import late_labels
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release
@@ -86,8 +88,27 @@ def _decayed(project: Project, release: Release, seen: View, labels: str | None,
     content = Ledger(project).file(seen.environment, "model.json")
     if content is None:
         raise InfraError("the ledger keeps no model.json for this release", "deploy it again, then monitor")
-    card = ModelCard.model_validate_json(content)
-    answers = late_labels.answers(_log(project, seen.environment), release.version, as_of)
-    found = late_labels.decay(project, release, card, answers, path)
-    decision = decayed(seen.decision, found.reason) if found.alarm else seen.decision
-    return replace(seen, decay=found, decision=decision)
+    found = _labelled(project, seen.environment, release, content, path, as_of)
+    if not found.alarm:
+        return replace(seen, decay=found)
+    former = _good_former(project, seen.environment, release, path, as_of) if found.from_the_start else ""
+    return replace(seen, decay=found, decision=decayed(seen.decision, found.reason, former))
+
+
+def _labelled(project: Project, env: str, release: Release, card: bytes, path: str, as_of: datetime | None) -> Decay:
+    answers = late_labels.answers(_log(project, env), release.version, as_of)
+    return late_labels.decay(project, release, ModelCard.model_validate_json(card), answers, path)
+
+
+def _good_former(project: Project, env: str, release: Release, path: str, as_of: datetime | None) -> str:
+    """The version of the release before, if labels say that it was as on its holdout; empty where they don't tell."""
+    ledger = Ledger(project)
+    for entry in ledger.entries(env):
+        if entry.release is None or entry.release.image == release.image:
+            continue
+        card = ledger.beside(env, entry.commit)["model.json"]
+        with suppress(DataError):  # none of its predictions has a label
+            if card is not None and _labelled(project, env, entry.release, card, path, as_of).good:
+                return entry.release.version
+        return ""
+    return ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--labels", metavar="FILE", help="Labels that came later: data.id and data.target; else monitor.labels.")
 @click.option("--remote", metavar="NAME", help="Whose env/* branches are the truth; else MLGATE_REMOTE, or our own.")
 def command(environment: str, as_of: str | None, labels: str | None, remote: str | None) -> int:
-    """Look for drift and decay in live traffic and decide: healthy, watch, investigate or retrain.
+    """Look for drift and decay in live traffic and decide: healthy, watch, investigate, retrain or rollback.
 
     Compares the prediction log with the profile that travels with the release and, where labels have come, the live
     metric with the holdout's. Exit 1 where something is to be done.
