@@ -10,6 +10,7 @@ from mlgate.engine import engine_of
 from mlgate.engine.shield import shielded
 from mlgate.errors import InfraError, MlgateError
 from mlgate.ledger import Ledger, Written
+from mlgate.ledger.upkeep import tidy
 from mlgate.packing.release import Release
 from mlgate.project import Project
 from mlgate.provenance import verify
@@ -41,7 +42,9 @@ def roll_out(
     if not permitted(project, env, release, report, back):
         return False
     with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
-        return _rolled_out(engine_of(project), Ledger(project), env, release, commit, report)
+        done = _rolled_out(engine_of(project), Ledger(project), env, release, commit, report)
+    report.notes += tidy(project.root)
+    return done
 
 
 def permitted(project: Project, env: str, release: Release, report: Report, back: bool = False) -> bool:

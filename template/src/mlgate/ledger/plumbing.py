@@ -19,7 +19,8 @@ from mlgate.errors import InfraError
 INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 IDENTITY = ("mlgate", "mlgate@localhost")
 # A branch that says what runs must outlive a power cut; and no collection of garbage in the middle of a deploy.
-SETTINGS = ("-c", "core.fsync=committed,reference", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+DURABLE = ("-c", "core.fsync=committed,reference")
+SETTINGS = (*DURABLE, "-c", "gc.auto=0", "-c", "maintenance.auto=false")
 STALE = 2.0  # seconds; Git holds a reference's lock for milliseconds
 SCRATCH = "refs/mlgate/scratch"  # a name that `fast-import` asks for, and that is dropped in the same stream
 
@@ -45,7 +46,13 @@ class Built:
     tree: str
 
 
-def ask(folder: Path, *arguments: str, stdin: bytes = b"", timeout: float | None = None) -> Answer:
+def ask(
+    folder: Path,
+    *arguments: str,
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    settings: Sequence[str] = SETTINGS,
+) -> Answer:
     """Run git to its end, whatever that is; its time is up after `timeout` seconds (exit code 124, as shells say it).
 
     It is in a process group of its own, so that a terminal's Ctrl-C reaches us and not the half of a deed.
@@ -57,7 +64,7 @@ def ask(folder: Path, *arguments: str, stdin: bytes = b"", timeout: float | None
     pipe = subprocess.PIPE
     try:
         child = subprocess.Popen(
-            ["git", *SETTINGS, *arguments], cwd=folder, env=environ, stdin=pipe, stdout=pipe, stderr=pipe,
+            ["git", *settings, *arguments], cwd=folder, env=environ, stdin=pipe, stdout=pipe, stderr=pipe,
             process_group=0,
         )  # fmt: skip
     except FileNotFoundError as error:
