@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import sys
+from urllib.error import HTTPError
 
 import pytest
 from actions_source import ACTIONS, read_outputs
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(ACTIONS / "lib"))
 
-from actionlib import markdown, verdicts, workflow
+from actionlib import markdown, rest, verdicts, workflow
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -128,3 +129,13 @@ def test_a_symlink_is_no_report(tmp_path) -> None:
     (tmp_path / "secret.json").write_text('{"status": "pass", "checks": []}', encoding="utf-8")
     (tmp_path / "evaluate.json").symlink_to(tmp_path / "secret.json")
     assert verdicts.read(tmp_path / "evaluate.json") is None
+
+
+def test_the_connection_of_a_refused_call_is_closed(github) -> None:
+    github.faults = [(404, {}, {"message": "Not Found", "more": "x" * 200_000})]
+    at = github.environ()["GITHUB_API_URL"]
+    with pytest.raises(rest.Refused) as raised:
+        rest.Client("a-token", "ada/card-fraud", at, wait=0).call("GET", "/issues")
+    answer = raised.value.__context__
+    assert isinstance(answer, HTTPError)
+    assert answer.fp.closed, "Python 3.14 warns of each that is left open"

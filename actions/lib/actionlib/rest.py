@@ -141,7 +141,8 @@ def _refusal(status: int, method: str, full: str, problem: str, headers: Message
 
 def _words(error: urllib.error.HTTPError) -> str:
     try:
-        said = json.loads(error.read(100_000))
+        with error:  # which is the answer too, and holds the connection
+            said = json.loads(error.read(100_000))
         details = "; ".join(
             str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in said.get("errors") or []
         )
