@@ -22,18 +22,29 @@ INSTALLED = re.compile(r"(?m)^(\s+cosign-release: )v\S+$")
 
 
 def upgrade(root: Path = ROOT) -> list[Move]:
-    """Move each tool on its own, so that one that can't be had holds back no other."""
+    """What each go.mod of tools/ has, by what it is for."""
     module = root / "tools"
+    moved = programs(module)
+    install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
+    for own in sorted(path.parent for path in module.glob("*/go.mod")):
+        if described(own)["Tool"]:
+            moved += programs(own)
+    return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
+
+
+def programs(module: Path) -> list[Move]:
+    """Move each tool on its own, so that one that can't be had holds back no other."""
     before, stuck = versions(module), []
     for package in (tool["Path"] for tool in described(module)["Tool"]):
         try:
             run(module, "get", f"{package}@latest")
         except StuckError as error:
             stuck.append(Move(KIND, package, "", "", str(error)))
-    run(module, "mod", "tidy")
-    install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
-    moved = [*between(KIND, before, versions(module)), *stuck]
-    return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
+    try:
+        run(module, "mod", "tidy")
+    except StuckError as error:
+        stuck.append(Move(KIND, f"{module.name}/go.mod", "", "", str(error)))
+    return [*between(KIND, before, versions(module)), *stuck]
 
 
 def cluster(module: Path) -> list[Move]:

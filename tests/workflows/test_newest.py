@@ -101,6 +101,14 @@ require (
 \tgithub.com/sigstore/cosign/v3 v3.1.3
 )
 """
+OWN_MOD = """module example.org/own
+
+go 1.21
+
+tool example.org/nail/cmd/nail
+
+require example.org/nail v1.0.0
+"""
 CLUSTER_MOD = """module example.org/cluster
 
 go 1.21
@@ -123,6 +131,7 @@ require (
 )
 """
 MAIN = "package main\n\nfunc main() {}\n"
+TESTED = 'package main\n\nimport _ "example.org/absent"\n'
 CLUSTER = """package main
 
 import (
@@ -157,6 +166,8 @@ def go_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs) -> None:
             ("example.org/gone", "v1.0.0"): {"gone.go": "package gone\n", "cmd/gone/main.go": MAIN},
             ("example.org/hammer", "v1.0.0"): {"hammer.go": "package hammer\n", "cmd/hammer/main.go": MAIN},
             ("example.org/hammer", "v1.2.0"): {"hammer.go": "package hammer\n", "cmd/hammer/main.go": MAIN},
+            ("example.org/nail", "v1.0.0"): {"cmd/nail/main.go": MAIN},
+            ("example.org/nail", "v1.1.0"): {"cmd/nail/main.go": MAIN, "cmd/nail/main_test.go": TESTED},
             ("github.com/sigstore/cosign/v3", "v3.1.3"): {"cmd/cosign/main.go": MAIN},
             ("github.com/sigstore/cosign/v3", "v3.2.0"): {"cmd/cosign/main.go": MAIN},
             ("k8s.io/api", "v0.1.0"): {"api.go": "package api\n"},
@@ -177,24 +188,26 @@ def go_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs) -> None:
 
 def test_every_go_program_moves_and_the_cluster_with_all_of_kubernetes_staging(go_proxy, tmp_path) -> None:
     root = tmp_path / "root"
-    for name in ("cluster", "extensions"):
+    for name in ("cluster", "extensions", "own"):
         (root / "tools" / name).mkdir(parents=True)
     (root / "tools" / "go.mod").write_text(GO_MOD, encoding="utf-8")
     (root / "tools" / "cluster" / "go.mod").write_text(CLUSTER_MOD, encoding="utf-8")
     (root / "tools" / "cluster" / "main.go").write_text(CLUSTER, encoding="utf-8")
     (root / "tools" / "extensions" / "go.mod").write_text(SOURCES_MOD, encoding="utf-8")
-    for name in ("go.sum", "cluster/go.sum", "extensions/go.sum"):
+    (root / "tools" / "own" / "go.mod").write_text(OWN_MOD, encoding="utf-8")
+    for name in ("go.sum", "cluster/go.sum", "extensions/go.sum", "own/go.sum"):
         (root / "tools" / name).touch()
     action = root / "actions" / "deploy" / "action.yml"
     action.parent.mkdir(parents=True)
     action.write_text("      with:\n        cosign-release: v3.1.3\n", encoding="utf-8")
     found = newest_go.upgrade(root)
     gone = [move for move in found if move.why]
-    assert [move.name for move in gone] == ["example.org/gone/cmd/gone", "example.org/gone"]
-    assert all("example.org/gone" in move.why for move in gone)
+    assert [move.name for move in gone] == ["example.org/gone/cmd/gone", "own/go.mod", "example.org/gone"]
+    assert all(word in move.why for word, move in zip(("gone", "example.org/absent", "gone"), gone, strict=True))
     assert [(move.name, move.before, move.after) for move in found if not move.why] == [
         ("example.org/hammer", "v1.0.0", "v1.2.0"),
         ("github.com/sigstore/cosign/v3", "v3.1.3", "v3.2.0"),
+        ("example.org/nail", "v1.0.0", "v1.1.0"),
         ("example.org/hammer", "v1.0.0", "v1.2.0"),
         ("k8s.io/api", "v0.1.0", "v0.2.0"),
         ("k8s.io/kubernetes", "v1.1.0", "v1.2.0"),
