@@ -37,7 +37,9 @@ from mlgate import cli
 from mlgate.drift.look import look
 from mlgate.drift.profile import build_profile
 from mlgate.drift.traffic import Traffic
+from mlgate.judging import late_labels
 from mlgate.ledger import entry
+from mlgate.packing.release import ModelCard
 from mlgate.project import Project
 from mlgate.provenance import history, policy
 from mlgate.serving.prediction_read import parts, read
@@ -113,10 +115,11 @@ def log_of(number: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch), number)
         size = sum(path.stat().st_size for path in Path(scratch).iterdir())
-        ours, whole = apart(watched, scratch), apart(as_a_table, scratch)
+        ours, whole, labels = apart(watched, scratch), apart(as_a_table, scratch), apart(labelled, scratch, number)
     return {
         "lines": number, "log_mb": round(size / 1e6), "monitor_s": ours["s"], "monitor_mb": ours["mb"],
-        "table_s": whole["s"], "table_mb": whole["mb"], "monitor_mb_to_table": round(ours["mb"] / whole["mb"], 3),
+        "labels_s": labels["s"], "labels_mb": labels["mb"], "table_s": whole["s"], "table_mb": whole["mb"],
+        "monitor_mb_to_table": round(ours["mb"] / whole["mb"], 3),
     }  # fmt: skip
 
 
@@ -126,6 +129,24 @@ def watched(folder: str) -> dict[str, float]:
         for head, values in parts(here(Path(folder))):
             traffic.add(head, values)
         assert look("production", traffic).windows[-1].findings
+
+    return measured(work)
+
+
+def labelled(folder: str, number: int) -> dict[str, float]:
+    """What a label for each line of the log costs beside it: read, named as the service names rows, and joined."""
+    table, key = Path(folder) / "labels.csv", b"k" * 32
+    names = pd.DataFrame({"id": np.arange(number), "label": np.where(np.arange(number) % 9, "no", "yes")})
+    names.to_csv(table, index=False)
+    data = {"task": "binary", "target": "label", "positive": "yes", "id": "id", "time": None, "cluster": None}
+    params, card = make_params(**MONITOR), ModelCard.model_construct(classes=["no", "yes"])
+    params = params.model_copy(update={"data": params.data.model_copy(update=data)})
+    del names
+
+    def work() -> None:
+        said = late_labels.answers(parts(here(Path(folder))), VERSION)
+        known = late_labels.by_row(late_labels.read(str(table), params, card), key, "labels.csv")
+        assert len(known) == len(said) == number
 
     return measured(work)
 

@@ -305,6 +305,28 @@ def test_labels_come_under_the_names_and_in_the_writing_of_the_user_s_own_file(t
         late_labels.read(str(tmp_path / "labels.csv"), params, ModelCard.model_construct(classes=[]))
 
 
+def test_an_identifier_that_is_written_in_two_ways_is_one_row(project: Project, capsys: Any) -> None:
+    table = of(rows()).astype(str)
+    twice = pd.concat([table, table.tail(1).assign(order="e\u0301"), table.tail(1).assign(order="\u00e9")])
+    twice.to_csv(project.root / "labels.csv", index=False)
+    assert cli.main(["monitor", "--labels", "labels.csv"]) == 1
+    assert "another way to write a row that has a label" in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_answer_is_kept_as_numbers_alone_and_the_last_one_counts() -> None:
+    """A log may hold millions: with its row's name as text a prediction took four times as much."""
+    times = pd.Series(pd.date_range("2026-03-02", periods=5_000, freq="1min").astype("datetime64[us]"))
+    names = [pseudonym(n % 4_000, KEY) for n in range(5_000)]  # a thousand are asked again
+    head = pd.DataFrame({"time": times, "event_time": times, "version": VERSION, "row": pd.Series(names, dtype="str")})
+    scores = pd.DataFrame({"x": 1.0, "score": np.arange(5_000) / 5_000})
+    found = late_labels.answers([(head[:2_500], scores[:2_500]), (head[2_500:], scores[2_500:])], VERSION)
+    assert len(found) == 4_000
+    assert found["score"].tolist() == scores["score"][1_000:].tolist()
+    assert found.memory_usage(deep=True).sum() <= 25 * len(found)
+    as_of = times[2_000].to_pydatetime()
+    assert len(late_labels.answers([(head, scores)], VERSION, as_of)) == 2_000
+
+
 def test_without_the_service_s_key_none_is_made_and_the_variable_is_named(project: Project) -> None:
     (project.state / "pseudonym.key").unlink()
     rows()[["order", "who", "bought"]].to_csv(project.root / "labels.csv", index=False)

@@ -21,28 +21,37 @@ from mlgate.params import Params
 from mlgate.project import Project
 from mlgate.serving.pseudonym import FILE, VARIABLE, pseudonym, read_key
 
+BLOCK = 100_000  # labels whose pseudonyms are made at once
+
 
 def answers(
     parts: Iterable[tuple[pd.DataFrame, pd.DataFrame]], version: str, as_of: datetime | None = None
 ) -> pd.DataFrame:
-    """What this version answered, each row once, as last answered: `moment`, `row`, and its scores in order.
+    """What this version answered, each row once, as last answered: `moment`, `row` (hashed), and its scores in order.
+
+    Numbers alone are kept, four for a prediction with one score: a log may hold millions.
 
     Parameters
     ----------
     parts
         As `prediction_read.parts` gives them. as_of : nothing that happened later, UTC without zone.
     """
-    kept = [pd.DataFrame({"moment": pd.Series(dtype="datetime64[us]"), "row": pd.Series(dtype="str")})]
+    no_moment, no_row = pd.Series(dtype="datetime64[us]"), pd.Series(dtype="uint64")
+    kept = [pd.DataFrame({"moment": no_moment, "row": no_row, "time": no_moment})]
     for head, values in parts:
         mine = (head["version"] == version) & head["row"].notna()
-        said = values[[name for name in map(str, values) if name == "score" or name.startswith("score_")]]
-        own = head[["time", "row"]].assign(moment=head["event_time"].fillna(head["time"]))
-        kept.append(own.join(said)[mine])
+        moment = head["event_time"].fillna(head["time"])
+        mine &= (moment < as_of) if as_of else True
+        own = {"moment": moment[mine], "row": _hashed(head["row"][mine]), "time": head["time"][mine]}
+        said = {name: values[name][mine] for name in map(str, values) if name == "score" or name.startswith("score_")}
+        kept.append(pd.DataFrame(own | said))
     found = pd.concat(kept, ignore_index=True)
-    found = found[found["moment"] < as_of] if as_of else found
-    if "time" in found:
-        found = found.sort_values("time", kind="stable").drop(columns="time")
-    return found.drop_duplicates("row", keep="last").reset_index(drop=True)
+    kept.clear()
+    if not found["time"].is_monotonic_increasing:
+        found = found.sort_values("time", kind="stable", ignore_index=True)
+    found = found.drop(columns="time")
+    again = found["row"].duplicated(keep="last")
+    return found[~again].reset_index(drop=True) if again.any() else found
 
 
 def decay(project: Project, release: Release, card: ModelCard, said: pd.DataFrame, path: str) -> Decay:
@@ -58,22 +67,43 @@ def decay(project: Project, release: Release, card: ModelCard, said: pd.DataFram
     params = project.params
     labels = read(path, params, card)
     key = _key(project)
-    labels["row"] = [pseudonym(value, key) for value in labels.pop("id")]
-    joined = said.merge(labels, on="row", how="left")
-    if len(said) and joined["y"].isna().all():
+    known = by_row(labels, key, path)
+    joined = known.reindex(said["row"].to_numpy())
+    y = joined["y"].to_numpy(np.float64)
+    if len(said) and np.isnan(y).all():
         raise DataError(
             f"no label in {path} is of a prediction of {release.version}",
             f"give labels of rows that it answered, by {params.data.id}, and the key that their names were made with",
         )
-    scores = joined[[name for name in map(str, joined) if name.startswith("score")]].to_numpy(np.float64)
+    scores = said[[name for name in map(str, said) if name.startswith("score")]].to_numpy(np.float64)
     return judge(
-        joined["moment"],
-        joined["y"].to_numpy(np.float64),
+        said["moment"],
+        y,
         scores[:, 0] if scores.shape[1] == 1 else scores,
-        joined["cluster"].fillna("").to_numpy(dtype="str") if "cluster" in joined else None,
+        joined["cluster"].fillna(-1).to_numpy(np.int64) if "cluster" in joined else None,
         pd.Timedelta(params.monitor.window),
         reference(release, params),
     )
+
+
+def by_row(labels: pd.DataFrame, key: bytes, path: str) -> pd.DataFrame:
+    """The labels as numbers under the hash of their row's name in the log: `y`, and the number of the `cluster`."""
+    names = labels["id"]
+    blocks = (names.iloc[start : start + BLOCK] for start in range(0, len(names), BLOCK))
+    rows = [_hashed(pd.Series([pseudonym(value, key) for value in block], dtype="str")) for block in blocks]
+    numbers = {"y": labels["y"].to_numpy()}
+    if "cluster" in labels:
+        numbers["cluster"] = pd.factorize(labels["cluster"])[0]
+    known = pd.DataFrame(numbers, index=np.concatenate([*rows, np.empty(0, dtype=np.uint64)]))
+    if (again := known.index.duplicated()).any():
+        name = names.iloc[int(again.argmax())]
+        raise DataError(f"{path}: {name!r} is another way to write a row that has a label", "keep the one that holds")
+    return known
+
+
+def _hashed(rows: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Names of rows as uint64: of ten million, two would be taken for one in three of a million logs."""
+    return pd.util.hash_pandas_object(rows, index=False, categorize=False).to_numpy()
 
 
 def reference(release: Release, params: Params) -> Reference:
@@ -100,12 +130,14 @@ def read(path: str, params: Params, card: ModelCard) -> pd.DataFrame:
     for name in wanted.values():
         if name not in raw:
             raise ConfigError(f"{path} has no column {name!r}", source.suggest(name, [str(column) for column in raw]))
-    raw = raw[raw[data.target].notna()].reset_index(drop=True)
+    raw = raw.loc[raw[data.target].notna(), list(dict.fromkeys(wanted.values()))].reset_index(drop=True)
     made = pd.DataFrame({name: convert.text(raw[column]) for name, column in wanted.items()})
-    made["y"] = _numbers(convert.text(raw[data.target]), params, card)
-    made = made.drop_duplicates()
-    if made["id"].duplicated().any():
-        row = int(made.index[made["id"].duplicated()][0]) + 1
+    made["y"] = _numbers(made["y"], params, card)
+    again = made["id"].duplicated(keep=False)
+    repeated = made[again].drop_duplicates()
+    made = pd.concat([made[~again], repeated]) if again.any() else made
+    if repeated["id"].duplicated().any():
+        row = int(repeated.index[repeated["id"].duplicated()][0]) + 1
         raise DataError(f"{path}, row {row}: another label for a row that has one", "keep the one that holds")
     return made
 
