@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import mlflow
 import pytest
 
 from mlgate.project import Project
-from mlgate.training import tracking_server
+from mlgate.training import tracking_server, unfinished
 
 
 def test_a_database_that_breaks_off_while_it_is_made_leaves_nothing_and_is_made_again(
@@ -61,6 +64,50 @@ def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missi
     assert not columns["customer_mean_1d"]["required"], "missing where a customer has no earlier transaction"
     assert json.loads(profile)["num_rows"] == card["train_rows"]
     assert digest == card["train_digest"].removeprefix("sha256:")[:36]
+
+
+KILLED = """
+import os, signal, sys
+import mlflow
+from mlgate.cli import main
+where, name = sys.argv[1].split()
+whole = getattr(mlflow.sklearn if name == "log_model" else mlflow, name)
+def cut(*words, **more):
+    if where == "after":
+        whole(*words, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(mlflow.sklearn if name == "log_model" else mlflow, name, cut)
+sys.exit(main(["train"]))
+"""
+
+
+def test_case_18_a_run_that_was_killed_is_closed_by_the_next_and_nobody_elses_is_touched(
+    project: Path, run: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    here = Project(project)
+    with tracking_server.client(here) as (_, client):
+        (experiment,) = [e.experiment_id for e in client.search_experiments() if e.name == "small-world"]
+        before = {found.info.run_id for found in client.search_runs([experiment])}
+        theirs = client.create_run(experiment, tags={"mlflow.user": "somebody"}).info.run_id
+        with contextlib.suppress(KeyboardInterrupt), unfinished.noted(here) as note:  # a process that is alive: this
+            mine = client.create_run(experiment, tags={unfinished.TAG: note}).info.run_id
+            raise KeyboardInterrupt
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("max_iter: 20", "max_iter: 23"))
+    for at in ("before log_model", "after register_model"):
+        done = run([sys.executable, "-c", KILLED, at], project, PYTHONPATH=str(project / "src"))
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    code, said = call(project, "train")
+    assert code == 0, said
+    with tracking_server.client(here) as (_, client):
+        runs = {found.info.run_id: found.info.status for found in client.search_runs([experiment])}
+        versions = client.search_model_versions("name = 'small-world'")
+    assert (runs.pop(theirs), runs.pop(mine)) == ("RUNNING", "RUNNING")
+    ended = {name: status for name, status in runs.items() if name not in before}
+    assert sorted(ended.values()) == ["FINISHED", "KILLED"]
+    assert [v.run_id for v in versions if v.run_id not in before] == [n for n, s in ended.items() if s == "FINISHED"]
+    assert [path.stem for path in (here.state / "mlflow-runs").iterdir()] == [note]
 
 
 @pytest.mark.parametrize("verb", ["ingest", "validate", "train", "evaluate", "package", "retrain", "doctor"])

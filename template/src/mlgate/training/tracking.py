@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlgate.errors import InfraError
 from mlgate.packing.release import ModelCard, Release
 from mlgate.project import Project
-from mlgate.training import tracking_server
+from mlgate.training import tracking_server, unfinished
 from mlgate.training.modelfile import ALLOWED, declared
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Run:
 def record(project: Project, run: Run) -> str:
     """Log a run with its data set and model, and register the model; returns the registered version.
 
-    A model that is registered already (same digest) is not registered again.
+    A model that is registered already (same digest) is not registered again. A run that a killed process of this
+    machine left open is closed first.
 
     Raises
     ------
@@ -44,16 +45,19 @@ def record(project: Project, run: Run) -> str:
     """
     with tracking_server.client(project) as (mlflow, client):
         slug = project.params.project.slug
+        experiment = mlflow.get_experiment_by_name(slug)
+        if experiment is not None:
+            unfinished.close(project, client, experiment.experiment_id)
         known = _find(client, slug, run.card.digest)
         if known:
             return known
-        if mlflow.get_experiment_by_name(slug) is None:
+        if experiment is None:
             local = tracking_server.uri(project).startswith("sqlite:")
             artifacts = (project.state / "mlartifacts").as_uri() if local else None
             mlflow.create_experiment(slug, artifact_location=artifacts)
         mlflow.set_experiment(slug)
-        with mlflow.start_run(tags=_tags(run)):
-            return _log(mlflow, client, slug, run)
+        with unfinished.noted(project) as note, mlflow.start_run(tags={**_tags(run), unfinished.TAG: note}):
+            return _log(mlflow, slug, run)
 
 
 def version_of(project: Project, model_digest: str) -> str:
@@ -92,7 +96,7 @@ def reach(project: Project) -> str:
     return f"{len(versions)} versions at {tracking_server.shown(project)}"
 
 
-def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
+def _log(mlflow: Any, slug: str, run: Run) -> str:
     from mlflow.models import infer_signature
 
     mlflow.log_params({f"model.{key}": value for key, value in run.card.params.items()})
@@ -114,13 +118,10 @@ def _log(mlflow: Any, client: Any, slug: str, run: Run) -> str:
         signature=signature,
         input_example=run.example,
         pip_requirements=["scikit-learn", "skops", "pandas"],
-        registered_model_name=slug,
         **trusted,
     )
-    version = str(info.registered_model_version)
-    for key, value in _tags(run).items():
-        client.set_model_version_tag(slug, version, key, value)
-    return version
+    # its tags come with it: a version that was killed before them would be found by nobody, and registered again
+    return str(mlflow.register_model(info.model_uri, slug, tags=_tags(run)).version)
 
 
 def _tags(run: Run) -> dict[str, str]:
