@@ -22,12 +22,14 @@ POINTS = [f"{n}.5" for n in range(ROWS)]
 COMMAS = [f"{n},5" for n in range(ROWS)]
 
 
-def understood(cells: list[str], folder: Path, delimiter: str = ",", beside: list[str] | None = None) -> Findings:
+def understood(
+    cells: list[str], folder: Path, delimiter: str = ",", beside: list[str] | None = None, **wishes: Any
+) -> Findings:
     """A table of the cells, another column of numbers, and a target."""
     other = beside or (POINTS if delimiter == "," else COMMAS)
     frame = pd.DataFrame({"cells": cells, "other": other, "y": [n * 7919 % 2 for n in range(len(cells))]})
     frame.to_csv(folder / "table.csv", index=False, sep=delimiter)
-    return verb._understood(str(folder / "table.csv"), Wishes("y"))
+    return verb._understood(str(folder / "table.csv"), Wishes("y", **wishes))
 
 
 def written(numbers: list[float], thousands: str, decimal: str, digits: int = 2) -> list[str]:
@@ -74,6 +76,54 @@ def test_without_a_decimal_comma_in_the_file_a_point_is_a_decimal_point(tmp_path
     found = understood(["1.234", "2.5", "3.75"] * 20, tmp_path, ";", beside=POINTS)
     assert found.rows["cells"].tolist() == [1.234, 2.5, 3.75] * 20
     assert not any("thousands" in note for note in found.notes)
+
+
+THREE = [f"{1 + n * 7919 % 900}.{100 + n * 37 % 900}" for n in range(70)]  # 1.100 to 900.xxx
+SHORT = [str(n * 13 % 1_000) for n in range(70)]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_numbers_of_which_no_cell_tells_whether_they_have_thousands_are_said_and_settled_by_the_caller(
+    delimiter: str, tmp_path: Path
+) -> None:
+    found = understood(THREE, tmp_path, delimiter, beside=SHORT)
+    assert found.rows["cells"].tolist() == [float(cell) for cell in THREE]
+    (note,) = (note for note in found.notes if "no cell tells" in note)
+    assert note == (
+        "no cell tells whether 1.234 is a decimal or 1234: cells read as a decimal; if it is 1234, give --decimal ,"
+    )
+    assert found.layout.decimal == "."
+    thousands = [float(cell.replace(".", "")) for cell in THREE]
+    for mark, expected in ((",", thousands), (".", found.rows["cells"].tolist())):
+        settled = understood(THREE, tmp_path, delimiter, beside=SHORT, decimal=mark)
+        assert settled.rows["cells"].tolist() == expected
+        assert settled.layout.decimal == mark
+        assert not any("no cell tells" in note for note in settled.notes)
+
+
+def test_many_numbers_in_groups_of_three_beside_short_ones_are_thousands_and_it_is_said(tmp_path: Path) -> None:
+    found = understood([*THREE, *SHORT], tmp_path, ";", beside=[*SHORT, *SHORT])
+    assert found.rows["cells"].tolist() == [float(cell.replace(".", "")) for cell in [*THREE, *SHORT]]
+    assert any("cells read as 1234; if it is a decimal, give --decimal ." in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "beside", "delimiter"),
+    [(THREE, POINTS + POINTS[:10], ";"), (THREE, SHORT, ","), (["1.234", "0.5", "2.50"] * 20, SHORT[:60], ";")],
+    ids=["another column tells", "parted by commas", "its own cells tell"],
+)
+def test_where_a_cell_tells_that_points_are_decimal_nothing_is_said(
+    cells: list[str], beside: list[str], delimiter: str, tmp_path: Path
+) -> None:
+    found = understood(cells, tmp_path, delimiter, beside=beside)
+    assert found.rows["cells"].tolist() == [float(cell) for cell in cells]
+    assert not any("no cell tells" in note for note in found.notes)
+
+
+def test_a_number_with_several_points_tells_what_the_points_of_the_others_are(tmp_path: Path) -> None:
+    found = understood(THREE, tmp_path, ";", beside=["1.234.567", *THREE[1:]])
+    assert found.rows["cells"].tolist() == [float(cell.replace(".", "")) for cell in THREE]
+    assert found.layout.decimal == ","
 
 
 def test_two_currencies_are_no_number(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Wishes:
     drop: tuple[str, ...] = ()
     until: str | None = None
     encoding: str | None = None
+    decimal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def numbers(cells: pd.Series[Any], decimal: str, form: str = "") -> pd.Series[An
     words = text(cells)
     if form:
         return numerals.read(words, form)
-    if decimal != ".":
+    if decimal == ",":
         words = words.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(words, errors="coerce").astype("float64")
 
@@ -147,13 +147,22 @@ def _whole(cells: pd.Series[Any], made: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def decimal_mark(raw: pd.DataFrame, layout: Layout) -> str:
-    """`,` where some column is numbers only when commas are read as decimal marks."""
+    """`,` where some column is numbers only when commas are read as decimal marks, or has several points in a number.
+
+    Empty where no cell tells: the only points are in numbers such as 1.234, and cells are not parted by commas.
+    """
     if layout.delimiter == ",":
         return "."
+    told = doubt = False
     for name in raw.columns:
         cells = raw[name].dropna().head(1_000)
-        if pd.api.types.is_string_dtype(cells) and len(cells) and cells.astype("str").str.contains(",").any():
-            with_comma, with_point = numbers(cells, ","), numbers(cells, ".")
-            if with_comma.notna().all() and not with_point.notna().all():
-                return ","
-    return "."
+        if not pd.api.types.is_string_dtype(cells) or cells.empty:
+            continue
+        words = text(cells)
+        plain = bool(numbers(words, ".").notna().all())
+        if not plain and (numerals.all_grouped(words) or numbers(words, ",").notna().all()):
+            return ","
+        points = words.str.contains(".", regex=False)
+        told |= plain and bool((points & ~numerals.grouped(words)).any())
+        doubt |= plain and bool(points.any())
+    return "" if doubt and not told else "."

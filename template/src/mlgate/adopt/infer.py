@@ -37,7 +37,7 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
         raise DataError(f"{path} has {len(raw)} rows; at least {FEW_ROWS} are needed", "give more rows")
     parts = chosen([str(name) for name in raw.columns], wishes)
     names = safe_names(map(str, raw.columns), parts["target"])
-    layout = replace(layout, decimal=convert.decimal_mark(raw, layout))
+    layout = replace(layout, decimal=wishes.decimal or convert.decimal_mark(raw, layout))
     target, classes, task, notes = target_of(raw[parts["target"]], names[parts["target"]], layout, wishes)
     labelled = raw[raw[parts["target"]].notna()].reset_index(drop=True)
     if len(labelled) < FEW_ROWS:
@@ -45,6 +45,10 @@ def infer(raw: pd.DataFrame, path: str, layout: Layout, wishes: Wishes, until: d
     notes += _repeated(labelled, parts)
     columns, left_out = _columns(labelled, names, layout, parts)
     notes += numerals.mostly((c.source, labelled[c.source]) for c in columns if c.part in ("category", "text"))
+    if not layout.decimal:
+        numeric = [c for c in [*columns, target] if c.kind in ("number", "integer")]
+        notes += numerals.doubts((c.source, c.form, labelled[c.source]) for c in numeric)
+        layout = replace(layout, decimal=".")
     notes += numerals.said((c.source, c.form) for c in [*columns, target] if c.form and c.kind != "moment")
     notes += filter(None, (dates.doubt(labelled[c.source], c.form) for c in columns if c.kind == "moment"))
     rows = convert.typed(labelled, {c.name: c.file for c in [*columns, target]}, layout.decimal)

@@ -23,6 +23,7 @@ MARKS = {  # an example -> between thousands, before decimals
 }
 _UNIT = r"[€$£¥%]|EUR|USD|GBP|CHF"
 _ALIKE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
+MANY = 50  # numbers such as 1.234, by chance all of three decimals in one column of two hundred
 _MOST = 0.9  # of a column's cells; the others are mistakes, to be named
 
 
@@ -34,16 +35,56 @@ def form_of(words: pd.Series[Any], decimal: str) -> str:
     words
         Text, no value missing.
     decimal
-        The file's own mark.
+        The file's own mark; empty where no cell tells.
     """
-    plain = float(pd.to_numeric(words.str.replace(decimal, ".", regex=False), errors="coerce").notna().mean())
+    plain = float(pd.to_numeric(words.str.replace(decimal or ".", ".", regex=False), errors="coerce").notna().mean())
     if plain == 1:
-        points = words[words.str.contains(".", regex=False)] if decimal == "," else words[:0]
-        return "1.234,5" if len(points) and bool(points.str.fullmatch(_grouped(".", ",")).all()) else ""
+        thousands = decimal != "." and _in_doubt(words) and (decimal == "," or _short_beside(words))
+        return "1.234,5" if thousands else ""
     bare, unit = _without_unit(words)
     shares = {form: float(bare.str.fullmatch(_pattern(form)).mean()) for form in MARKS}
     best = max(shares, key=lambda form: shares[form])
     return best + unit if shares[best] > max(plain, _MOST) else ""
+
+
+def grouped(words: pd.Series[Any]) -> pd.Series[Any]:
+    """bool (n,): where points part a number into groups of three, as in 1.234 or 1.234.567,8."""
+    return words.str.fullmatch(rf"[-+]?{_groups('.')}(?:,\d*)?").fillna(False).astype(bool)
+
+
+def all_grouped(words: pd.Series[Any]) -> bool:
+    """Whether all are numbers with points between thousands, one of them with several."""
+    several = words.str.count(r"\.") > 1
+    return bool(several.any() and (grouped(words) | words.str.fullmatch(r"[-+]?\d{1,3}(?:,\d*)?")).all())
+
+
+def _in_doubt(words: pd.Series[Any]) -> bool:
+    points = words.str.contains(".", regex=False)
+    return bool(points.any() and grouped(words)[points].all())
+
+
+def _short_beside(words: pd.Series[Any]) -> bool:
+    """Whether numbers below a thousand stand without a point beside many such as 1.234: were these decimals, one in ten
+    would end in a zero that is seldom written, and be shorter."""
+    points = words.str.contains(".", regex=False)
+    return bool(points.sum() >= MANY and (~points).any() and words[~points].str.fullmatch(r"[-+]?\d{1,3}").all())
+
+
+def doubts(columns: Iterable[tuple[str, str, pd.Series[Any]]]) -> list[str]:
+    """A sentence where 1.234 may be either and the file does not tell: (name, form, cells)."""
+    read: dict[bool, list[str]] = {False: [], True: []}
+    for name, form, cells in columns:
+        if pd.api.types.is_string_dtype(cells) and _in_doubt(cells.dropna().str.strip()):
+            read[bool(form)].append(name)
+    said = {
+        False: "as a decimal; if it is 1234, give --decimal ,",
+        True: "as 1234; if it is a decimal, give --decimal .",
+    }
+    return [
+        f"no cell tells whether 1.234 is a decimal or 1234: {', '.join(names[:5])} read {said[thousands]}"
+        for thousands, names in read.items()
+        if names
+    ]
 
 
 def read(words: pd.Series[Any], form: str) -> pd.Series[Any]:
@@ -98,10 +139,6 @@ def _pattern(form: str) -> str:
     whole = rf"(?:{_groups(thousands)}|\d+)" if thousands else r"\d+"
     mark = re.escape(decimal)
     return rf"[-+]?(?:{whole}(?:{mark}\d*)?|{mark}\d+)(?:[eE][-+]?\d+)?"
-
-
-def _grouped(thousands: str, decimal: str) -> str:
-    return rf"[-+]?{_groups(thousands)}(?:{re.escape(decimal)}\d*)?"
 
 
 def _groups(thousands: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave a column out; may be given more than once.")
 @click.option("--until", metavar="DATE", help="Only rows before it, by --time; later ones can be replayed as traffic.")
 @click.option("--encoding", metavar="NAME", help="Of a CSV file that isn't UTF-8, such as cp1250; else found.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals in a CSV file; else found.")
 @click.option("--force", is_flag=True, help="Rewrite files that have changes which are not committed.")
 def command(file: str, key: str | None, force: bool, drop: tuple[str, ...], **said: str | None) -> int:
     """Make any table the project: FILE is CSV, TSV (also .gz), Parquet or a URL of one.
