@@ -67,8 +67,13 @@ def _data(verdicts: Mapping[str, Verdict]) -> str:
     if verdict is None:
         return "### Data\n\nnot judged: the job left no report\n"
     change = verdict.check("data-change")
+    told = change.evidence.split("; ") if change else []
     lines = [f"- {escape(change.title)}: {escape(change.evidence)}"] if change else []
-    return "\n".join(["### Data\n", *lines, *(f"- {escape(note)}" for note in verdict.notes)]) + "\n"
+    if change and len(told) > 1:
+        lines = [f"{escape(change.title)}:\n", *(f"- {escape(part)}" for part in told), ""]
+    # the console's notes say the change once more
+    lines += [f"- {escape(note)}" for note in verdict.notes if not set(note.split("; ")) <= set(told)]
+    return "\n".join(["### Data\n", *lines]) + "\n"
 
 
 def _model(verdicts: Mapping[str, Verdict]) -> str:

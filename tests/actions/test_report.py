@@ -80,6 +80,23 @@ def test_the_image_s_part_shows_how_the_release_answered_and_how_fast(step, repo
     assert "Against main: the same rows" in done.summary.partition("### Data")[2].partition("###")[0]
 
 
+def test_the_data_s_part_says_each_change_once(step, reports) -> None:
+    told = ["1,000 rows, 3 columns; y no: 90%, yes: 10%", "rows: 10 added, 0 removed", "amount: moved, 30.0% of the rows"]
+    change = {"id": "data-change", "title": "Against the data of 01", "status": "pass", "evidence": "; ".join(told)}
+    notes = ["800 rows to train on, 200 to judge", *told]
+    data = step(MODULE, reports(notes=notes, validate=[change]), NEEDS=NEEDS).summary.partition("### Data")[2].partition("###")[0]
+    assert data.strip().splitlines() == [
+        "Against the data of 01:",
+        "",
+        "- 1,000 rows, 3 columns",
+        "- y no: 90%, yes: 10%",
+        "- rows: 10 added, 0 removed",
+        "- amount: moved, 30.0% of the rows",
+        "",
+        "- 800 rows to train on, 200 to judge",
+    ]
+
+
 def test_our_comment_is_found_on_a_late_page_and_a_copy_of_its_marker_is_not_ours(step, reports, github) -> None:
     github.comments += [
         {"number": n, "id": n, "body": f"{MARKER}\nmine", "user": {"login": "mallory"}} for n in range(1, 251)

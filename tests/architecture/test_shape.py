@@ -63,6 +63,16 @@ def test_what_the_service_imports_lives_without_the_pipeline() -> None:
     assert "mlgate.gates.scoring" in reached
 
 
+def test_case_35_no_row_that_was_served_becomes_training_data() -> None:
+    """The model would learn from its own answers: what reads the prediction log back judges, and makes no data."""
+    log = {"mlgate.serving.prediction_read", "mlgate.serving.prediction_source"}
+    readers = {module.name for module in modules() for name in module.imports() if name in log}
+    assert readers - log == {
+        "mlgate.judging.live",
+        "mlgate.serving.prediction_log",
+    }  # its writer names it, and reads nothing
+
+
 def test_only_the_shell_prints_or_exits() -> None:
     found = [
         f"{module.name}:{node.lineno} {ast.unparse(node.func)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,11 +20,13 @@ LOCK_SECONDS = 600.0
 
 
 @contextmanager
-def worktree(project: Project, name: str, commit: str = "HEAD") -> Iterator[Project]:
+def worktree(
+    project: Project, name: str, commit: str = "HEAD", waiting: Callable[[], object] | None = None
+) -> Iterator[Project]:
     """A commit as a project of its own that shares DVC's cache and this machine's state.
 
-    One at a time has the name; another waits. Whatever a killed run left behind under it is removed first, processes
-    that outlived it included.
+    One at a time has the name; another waits, and calls `waiting` where that takes long. Whatever a killed run left
+    behind under it is removed first, processes that outlived it included.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def worktree(project: Project, name: str, commit: str = "HEAD") -> Iterator[Proj
     """
     folder = project.state / "worktrees" / name
     lock = folder.parent.with_name(f"worktree-{name}.lock")
-    with alone(lock, LOCK_SECONDS, f"working in {folder}"):
+    with alone(lock, LOCK_SECONDS, f"working in {folder}", waiting):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _end_orphans(folder)
         _remove(project, folder)

@@ -18,7 +18,7 @@ CUT = "2026-03-30"  # twelve weeks in
 DAYS = 84
 
 
-def test_without_drift_hardly_a_window_is_flagged_and_none_alarms() -> None:
+def test_case_34_without_drift_hardly_a_window_is_flagged_and_none_alarms() -> None:
     params, windows, alarms = make_params(), [], []
     for seed in range(4):
         found = judged(*seasonal(seed, DAYS + 49), CUT, params)

@@ -51,13 +51,13 @@ def test_a_time_that_is_none_is_exit_2(project: Project, capsys: pytest.CaptureF
     assert "2026-05-04" in capsys.readouterr().err
 
 
-def test_traffic_as_before_is_healthy_and_exit_0(project: Project) -> None:
+def test_case_34_traffic_that_moves_in_noise_alone_is_healthy_and_asks_for_no_retraining(project: Project) -> None:
     release(project)
     predict(project)
     assert cli.main(["monitor"]) == 0
     report, checks = read(project)
     assert checks == dict.fromkeys(["silence", "calibrated", "prediction-drift", "data-drift"], "pass")
-    assert report.notes[0].startswith("healthy")
+    assert report.notes[0] == "healthy: nothing moved"
 
 
 def test_traffic_that_changed_fails_by_column_and_the_page_shows_names_as_inert_text(project: Project) -> None:

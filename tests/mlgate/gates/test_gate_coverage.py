@@ -153,3 +153,37 @@ def test_case_10_labels_flipped_in_training_are_blocked_and_a_retrained_equal_pa
     again = champion_gate(y[judge], fitted(y, slice(2_000, 12_000)), champion, None, metric, 0.04, 0.975)
     spoiled = champion_gate(y[judge], fitted(flipped, train), champion, None, metric, 0.04, 0.975)
     assert (again.status, spoiled.status) == ("pass", "fail")
+
+
+def test_case_35_labels_that_are_poisoned_a_little_more_each_time_are_stopped_above_the_floor() -> None:
+    """A kind of fraud that the model lets pass comes back to it as no fraud, a twentieth more each time. A step costs
+    less than the margin, and the champion that the next is compared with is spoiled already; the floor stays."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    random = np.random.default_rng(35)
+    x = random.normal(size=(24_000, 6))
+    y = (x[:, 0] + x[:, 1] * x[:, 2] + random.normal(0, 0.7, len(x)) > 2.4).astype(int)
+    train, judge, metric = slice(0, 12_000), slice(12_000, None), METRICS["average_precision"]
+    kind = np.flatnonzero((y[train] == 1) & (x[train, 1] * x[train, 2] > 1))
+
+    def fitted(poisoned: int) -> np.ndarray:
+        labels = y[train].copy()
+        labels[kind[:poisoned]] = 0
+        model = HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=40, random_state=0)
+        return np.asarray(model.fit(x[train], labels).predict_proba(x[judge])[:, 1])
+
+    champion = fitted(0)
+    threshold = metric.value(y[judge], champion) - 0.12
+    accepted = [metric.value(y[judge], champion)]
+    for step in range(1, 21):
+        challenger = fitted(len(kind) * step // 20)
+        floor = floor_gate(y[judge], challenger, None, metric, threshold, 0.975).status
+        paired = champion_gate(y[judge], challenger, champion, None, metric, 0.04, 0.975).status
+        if (floor, paired) != ("pass", "pass"):
+            break
+        champion = challenger
+        accepted.append(metric.value(y[judge], champion))
+    assert "fail" in (floor, paired), accepted
+    assert step < 20, "while a part of that kind is still known as fraud"
+    assert len(accepted) > 2, "slowly: the first steps pass"
+    assert min(accepted) > threshold, "no release was below the floor"

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from small_world import commit, report, repro, rows, tree, verdicts
 
+from mlgate.engine.pids import alone
 from mlgate.packing.release import check_release, image_digest, read_card
 from mlgate.versions import snapshot
 
@@ -192,3 +193,34 @@ def test_case_5_a_model_swapped_after_training_is_not_packaged(project: Path, ca
     assert report(project, "package")["checks"][-1]["id"] == "model-digest"
     assert not (project / ".mlgate" / "releases").exists()
     assert os.path.lexists(project / "models")
+
+
+def test_case_34_a_retrained_model_that_is_worse_makes_no_branch_and_the_report_says_why(
+    project: Path, call: Call, run: Run
+) -> None:
+    """Labels that say nothing of the rows: what is learnt from them can't be better than chance."""
+    source = project / "src" / "model" / "data.py"
+    shuffled = "frame[params.data.target].sample(frac=1, random_state=1).to_numpy()"
+    more = "frame = plain(params, until)\n    frame[params.data.target] = " + shuffled
+    source.write_text(
+        source.read_text() + f"\n\nplain = load\n\n\ndef load(params, until=None):\n    {more}\n    return frame\n"
+    )
+    commit(project, run, "shuffled labels")
+    code, said = call(project, "retrain", "--until", "2026-04-04")
+    assert code == 1, said
+    assert verdicts(project, "retrain")["floor"] == "fail"
+    told = report(project, "retrain")
+    assert "No branch was made: a gate is red. The model in production stays." in told["notes"]
+    (floor,) = (check for check in told["checks"] if check["id"] == "floor")
+    assert "lower bound" in floor["evidence"]
+    assert floor["mend"]
+    assert run(["git", "rev-parse", "-q", "--verify", "mlgate/retrain"], project).returncode != 0
+    assert status(project, run) == ""
+
+
+def test_a_retrain_that_waits_for_another_says_so(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlgate.worktree.LOCK_SECONDS", 3)
+    with alone(project / ".mlgate" / "worktree-retrain.lock", 1, "retraining"):
+        code, said = call(project, "retrain", "--until", "2026-04-04")
+    assert code == 3
+    assert said.index("another retrain is under way here: waiting for its end") < said.index("for 3 s")

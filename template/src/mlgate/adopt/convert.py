@@ -88,7 +88,7 @@ def _require_all(cells: pd.Series[Any], made: pd.Series[Any], column: FileColumn
         what += f" written as {column.format}" if column.format and column.kind != "moment" else ""
         raise DataError(
             f"column {column.name!r}, row {row + 1}: {str(cells[row])[:60]!r} is not {what}",
-            f"correct it, or leave the column out with `--drop {column.name!r}`",
+            f"correct it, or leave the column out: `mlgate adopt … --drop {column.name!r}`",
         )
     if column.kind in ("number", "integer") and (infinite := np.isinf(made.to_numpy())).any():
         row = int(infinite.argmax())

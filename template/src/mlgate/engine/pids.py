@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,7 @@ from mlgate.engine.shield import open_to_ctrl_c
 from mlgate.errors import InfraError
 
 MARK = "MLGATE_REPLICA"  # the variable that a copy and all that it starts are given; its value is the copy's record
+PATIENCE = 2.0  # seconds
 
 
 def birth(pid: int) -> str | None:
@@ -41,8 +42,10 @@ def marked(variable: str = MARK) -> Iterator[tuple[psutil.Process, str]]:
 
 
 @contextlib.contextmanager
-def alone(path: Path, seconds: float, doing: str) -> Iterator[None]:
+def alone(path: Path, seconds: float, doing: str, waiting: Callable[[], object] | None = None) -> Iterator[None]:
     """One process at a time holds the lock `path`; the kernel frees it when its holder is killed.
+
+    `waiting` is called once, where another one holds it for longer than is waited for without a word.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def alone(path: Path, seconds: float, doing: str) -> Iterator[None]:
         If another one, which is `doing` the same, goes on for longer than `seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + seconds
+    until, quiet = time.monotonic() + seconds, time.monotonic() + PATIENCE
     with path.open("w") as lock:
         while True:
             try:
@@ -60,6 +63,9 @@ def alone(path: Path, seconds: float, doing: str) -> Iterator[None]:
                 if time.monotonic() > until:
                     message = f"another mlgate has been {doing} for {seconds:.0f} s"
                     raise InfraError(message, "wait for it, then run this again") from None
+                if waiting and time.monotonic() > quiet:
+                    waiting()
+                    waiting = None
                 with open_to_ctrl_c():
                     time.sleep(0.05)
         yield

@@ -105,5 +105,5 @@ def _sentence(rows: Sample, margin: float, passes: float, needed: float) -> str:
     held = f" in {rows.units_with(1) if rows.task == 'binary' else rows.clusters:,} clusters" if rows.clusters else ""
     return (
         f"{what}{held}: a margin of {margin:.3g} would pass an equal model in {100 * passes:.0f} % of cases; "
-        f"{100 * WANTED:.0f} % needs {needed:.2g}"
+        f"{100 * WANTED:.0f} % needs {needed:.3g}"
     )

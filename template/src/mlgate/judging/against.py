@@ -58,7 +58,9 @@ def data_change(project: Project, commit: str, frame: pd.DataFrame) -> tuple[Che
     moved = [shift for shift in found if shift.seen]
     told += [f"{m.column}: moved, {m.size:.1%} of the rows" for m in moved[:SHOWN]]
     told += [f"and {len(moved) - SHOWN} other columns"] * (len(moved) > SHOWN)
-    check.observed, check.unit = float(len(frame) - len(old)), "rows more"
+    told += ["no column moved"] * (not moved)
+    check.observed = float(len(frame) - len(old))
+    check.unit = "rows more" if check.observed >= 0 else "rows"
     check.evidence = "; ".join(told)
     return check, told
 

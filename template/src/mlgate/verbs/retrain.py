@@ -43,7 +43,7 @@ def run(project: Project, until: str | None = None) -> Report:
     parse_until(until)
     if not project.commit:
         raise ConfigError("there is no commit to retrain", "commit your work first")
-    with recording(project, "retrain") as report, worktree(project, "retrain") as copy:
+    with recording(project, "retrain") as report, worktree(project, "retrain", waiting=_waits) as copy:
         with working("taking a new snapshot"):
             _verb(project, copy, ["-m", "mlgate", "ingest", *(["--until", until] if until else [])])
         if not copy.changed:
@@ -61,6 +61,13 @@ def run(project: Project, until: str | None = None) -> Report:
         else:
             report.notes.append("No branch was made: a gate is red. The model in production stays.")
     return report
+
+
+def _waits() -> None:
+    from mlgate.console import stderr
+    from mlgate.worktree import LOCK_SECONDS
+
+    stderr().print(f"another retrain is under way here: waiting for its end, at most {LOCK_SECONDS / 60:.0f} minutes")
 
 
 def _verb(project: Project, copy: Project, arguments: list[str]) -> None:
