@@ -81,17 +81,18 @@ def test_the_image_s_part_shows_how_the_release_answered_and_how_fast(step, repo
 
 
 def test_the_data_s_part_says_each_change_once(step, reports) -> None:
-    told = ["1,000 rows, 3 columns; y no: 90%, yes: 10%", "rows: 10 added, 0 removed", "amount: moved, 30.0% of the rows"]
+    told = ["1,000 rows, 3 columns; y no: 90%, yes: 10%", "rows: 10 added, 0 removed", "amount: moved, 30.0% of rows"]
     change = {"id": "data-change", "title": "Against the data of 01", "status": "pass", "evidence": "; ".join(told)}
     notes = ["800 rows to train on, 200 to judge", *told]
-    data = step(MODULE, reports(notes=notes, validate=[change]), NEEDS=NEEDS).summary.partition("### Data")[2].partition("###")[0]
+    done = step(MODULE, reports(notes=notes, validate=[change]), NEEDS=NEEDS)
+    data = done.summary.partition("### Data")[2].partition("###")[0]
     assert data.strip().splitlines() == [
         "Against the data of 01:",
         "",
         "- 1,000 rows, 3 columns",
         "- y no: 90%, yes: 10%",
         "- rows: 10 added, 0 removed",
-        "- amount: moved, 30.0% of the rows",
+        "- amount: moved, 30.0% of rows",
         "",
         "- 800 rows to train on, 200 to judge",
     ]

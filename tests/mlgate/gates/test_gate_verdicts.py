@@ -190,9 +190,8 @@ def test_power_is_said_in_numbers_before_the_comparison() -> None:
     y = np.r_[np.ones(312), np.zeros(3000)]
     s = np.clip(y * 0.2 + np.random.default_rng(0).uniform(0, 0.8, len(y)), 0, 1)
     check = power_check(y, s, None, AP, 0.021, 0.975)
-    assert (
-        check.evidence == "312 positives: a margin of 0.021 would pass an equal model in 31 % of cases; 80 % needs 0.0398"
-    )
+    said = "312 positives: a margin of 0.021 would pass an equal model in 31 % of cases; 80 % needs 0.0398"
+    assert check.evidence == said
     assert check.status == "fail"
     assert "raise gates.champion.margin to 0.04" in check.mend
 
