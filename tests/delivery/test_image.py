@@ -18,7 +18,7 @@ import pytest
 from containers import engine_of
 
 from mlgate.errors import ConfigError, InfraError, MlgateError
-from mlgate.image import build, engines, inside, look_inside, push, verdicts
+from mlgate.image import build, engines, inside, look_inside, push, trial, verdicts
 from mlgate.image.base import Base, _platform, look
 from mlgate.image.compare import differences
 from mlgate.image.labels import source
@@ -324,6 +324,30 @@ def test_what_does_not_belong_into_an_image_is_found_there(tmp_path: Path) -> No
     assert found["tests"] == {"test_model.py", "rows.csv"}
     assert found["data"] == {"rows.csv"}
     assert (verdicts.content(said["found"]).status, verdicts.user(said["who"]).status) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [(HARDENED, []), (("--tmpfs", "/tmp"), ["/"]), ((*HARDENED, "--volume", "/data"), ["/data"])],
+    ids=["read-only but for /tmp", "not read-only", "a volume, as a base may declare"],
+)
+def test_what_a_container_lets_be_written_is_told_though_its_user_may_not(
+    docker_say, base_image: str, options: tuple[str, ...], kept: list[str]
+) -> None:
+    script, user = Path(look_inside.__file__).read_text(encoding="utf-8"), ("--user", "10001:10001")
+    words = ("run", "--rm", "--network", "none", *user, *options, base_image, "python3", "-c", script, "/usr/lib")
+    who = json.loads(docker_say(*words))["who"]
+    assert (who["writable"], who["kept"]) == ([], kept)
+
+
+def test_tried_by_an_engine_that_leaves_its_root_open_the_image_is_red(mine: Path, monkeypatch) -> None:
+    engine, project, release = engines.find(), Project(mine), released(mine)
+    image = build.build(project, engine, release)
+    monkeypatch.setattr(trial, "HARDENED", tuple(word for word in trial.HARDENED if word != "--read-only"))
+    folder = project.state / "releases" / release.hex
+    checks = {check.id: check for check in trial.attempt(engine, image, folder, project.params.image)}
+    assert {name for name, check in checks.items() if check.status != "pass"} == {"image-user"}
+    assert "is not read-only at ['/']" in checks["image-user"].evidence
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from pathlib import Path
 COMPILER = re.compile(r"(.*-)?(gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|tcc|rustc|go|gfortran|make)(-?[0-9.]+)?")
 INSTALLER = re.compile(r"(pip|uv|uvx|conda|mamba|poetry|easy_install)[0-9.]*")
 TEST = re.compile(r"test_.*\.py|.*_test\.py|conftest\.py")
+# File systems that are the kernel's own, or gone with the container.
+FLEETING = ("tmpfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2")
 DATA = (".csv", ".parquet", ".feather", ".arrow", ".dvc", ".jsonl")
 
 
@@ -33,8 +35,23 @@ def main(root: str) -> None:
         "capabilities": int(status["CapEff"], 16),
         "no_new_privileges": int(status["NoNewPrivs"]),
         "writable": [folder for folder in ("/", root, str(Path(root, "bento")), "/usr", "/etc") if _writable(folder)],
+        "kept": _kept(Path("/proc/self/mountinfo").read_text()),
     }
     sys.stdout.write(json.dumps({"found": found, "who": who}) + "\n")
+
+
+def _kept(mountinfo: str) -> list[str]:
+    """Folders on file systems that the kernel lets be written and that stay: whoever may write there, root or not.
+
+    Single files are left out: an engine puts /etc/hosts and the like there, and `writable` has asked for /etc.
+    """
+    seen = {}
+    for line in mountinfo.splitlines():  # proc(5): … mount point, its options, … - type, source, options of the whole
+        own, _, whole = line.partition(" - ")
+        where, options = own.split()[4:6]
+        kind, *_, shared = whole.split()
+        seen[where] = kind not in FLEETING and "rw" in options.split(",") and "rw" in shared.split(",")
+    return [where for where, kept in seen.items() if kept and Path(where).is_dir()]
 
 
 def _writable(folder: str) -> bool:

@@ -70,6 +70,7 @@ def user(said: Mapping[str, Any]) -> Check:
             (said.get("capabilities") != 0, f"has capabilities {said.get('capabilities')}"),
             (said.get("no_new_privileges") != 1, "may gain privileges"),
             (said.get("writable") != [], f"can write {said.get('writable')}"),
+            (said.get("kept") != [], f"is not read-only at {said.get('kept')}"),
         )
         if bad
     ]

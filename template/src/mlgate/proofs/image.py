@@ -14,7 +14,7 @@ from mlgate.report import Check
 CHECKS = tuple(verdicts.TITLES)
 MB = 1_000_000
 CLEAN: dict[str, list[str]] = {"compilers": [], "installers": [], "tests": [], "data": []}
-SAFE = {"uid": 10001, "capabilities": 0, "no_new_privileges": 1, "writable": []}
+SAFE = {"uid": 10001, "capabilities": 0, "no_new_privileges": 1, "writable": [], "kept": []}
 LAYERS = ["sha256:" + digit * 64 for digit in "123"]
 
 
@@ -96,6 +96,8 @@ def _looked() -> dict[str, Proof]:
                 "capabilities": who(capabilities=1),
                 "privileges to gain": who(no_new_privileges=0),
                 "a root that can be written": who(writable=["/"]),
+                "a root that is not read-only": who(kept=["/"]),
+                "a volume of its base": who(kept=["/data"]),
                 "nothing known": lambda: verdicts.user({}),
             },
         ),
