@@ -265,6 +265,46 @@ def test_case_18_a_copy_whose_starter_was_killed_before_it_was_recorded_is_found
     assert list(orphan.record.parent.iterdir()) == []
 
 
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where programs put temporary files, this one and its children: empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return folder
+
+
+def test_no_copy_leaves_a_temporary_file_be_it_stopped_killed_or_replaced(served: Project, temporary: Path) -> None:
+    deploy(served, "a")
+    killed = engine.running(served, "staging")
+    assert killed is not None
+    assert len(list(temporary.iterdir())) == 1
+    os.kill(killed.replica_pid, signal.SIGKILL)
+    wait_for(
+        lambda: (now := engine.running(served, "staging")) and now.healthy and now.replica_pid != killed.replica_pid
+    )
+    kept = Path(httpx.get(f"{URL}/echo").json()["kept"])
+    assert len(str(kept)) < len(str(temporary)) + 50, "a socket there may have 108 characters in all"
+    assert kept.parents[1] == temporary
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    assert list(temporary.iterdir()) == [kept.parent], "of the copy that was killed nothing is left"
+    deploy(served, "b")
+    wait_for(lambda: not kept.exists())
+    engine.stop(served, "staging")
+    assert list(temporary.iterdir()) == []
+
+
+def test_temporary_files_of_a_copy_whose_starter_was_killed_are_swept(served: Project, temporary: Path) -> None:
+    from mlgate.engine import replica
+
+    orphan = replica.start(toy_launch(served, "b"), served.environ())
+    wait_for(lambda: list(temporary.glob("*/toy-*")))
+    orphan.record.unlink()
+    engine.stop(served, "staging")
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_port_in_use_is_named_with_its_owner_and_the_key(served: Project) -> None:
     with socket.create_server(("127.0.0.1", STAGING)), pytest.raises(InfraError) as caught:
         deploy(served, "a")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 port, version, fault = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+kept = Path(tempfile.mkdtemp(prefix="toy-"))  # BentoML leaves such folders when it is killed
 
 
 async def ready(request: Request) -> Response:
@@ -68,7 +70,9 @@ async def slow(request: Request) -> Response:
 async def echo(request: Request) -> Response:
     seen = {"method": request.method, "path": request.url.path, "query": request.url.query}
     body = await request.body()
-    return JSONResponse({**seen, "headers": dict(request.headers), "bytes": len(body), "pid": os.getpid()})
+    return JSONResponse(
+        {**seen, "headers": dict(request.headers), "bytes": len(body), "pid": os.getpid(), "kept": str(kept)}
+    )
 
 
 async def stream(request: Request) -> Response:

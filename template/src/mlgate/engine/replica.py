@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,14 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from mlgate.engine import leftovers
+from mlgate.engine import home, leftovers
 from mlgate.engine.pids import MARK, birth
 from mlgate.engine.records import Launch, Program, Replica, State, processes, strays
 from mlgate.errors import InfraError
 from mlgate.project import bytecode
 
 PORT, NAME = "{port}", "{name}"
-HOME = ".home"
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 KEPT_LOGS = 20
@@ -47,10 +45,7 @@ def launch_bento(bundle: Path, image: str, version: str, environment: str, folde
 
 
 def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
-    """Start a copy on a free port and record it; it is not ready yet. InfraError if there is no such program.
-
-    Each has a BENTOML_HOME of its own: BentoML empties the metrics that it finds there when it starts.
-    """
+    """Start a copy on a free port and record it; it is not ready yet. InfraError if there is no such program."""
     port = free_port()
     name = f"{launch.version}-{time.time_ns() // 1_000_000}"
     log, record = launch.folder / "logs" / f"{name}.log", State(launch.folder).copies / f"{name}.json"
@@ -59,10 +54,8 @@ def start(launch: Launch, environ: Mapping[str, str]) -> Replica:
         [part.replace(PORT, str(port)).replace(NAME, name) for part in words]
         for words in (launch.command, launch.remove)
     )
-    own = {"MLGATE_ENVIRONMENT_STATE": str(launch.folder), "BENTOML_HOME": str(home_of(record)), MARK: str(record)}
-    full = {**environ, **launch.environ, **own}
-    home_of(record).mkdir(parents=True, exist_ok=True)
-    pid = spawn(command, log, launch.folder, full)
+    own = {"MLGATE_ENVIRONMENT_STATE": str(launch.folder), **home.furnish(record), MARK: str(record)}
+    pid = spawn(command, log, launch.folder, {**environ, **launch.environ, **own})
     replica = Replica(
         pid=pid, birth=birth(pid) or "", port=port, log=log, started=time.time(),
         image=launch.image, version=launch.version, record=record, engine=launch.engine, remove=remove,
@@ -127,13 +120,8 @@ def stop(program: Program, seconds: float = STOP_SECONDS) -> None:
         if program.remove:  # a client that was killed, or lost its daemon, leaves its container
             environ = {**os.environ, **program.environ}
             subprocess.run(program.remove, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environ)
-        shutil.rmtree(home_of(program.record), ignore_errors=True)
+        home.clear(home.home_of(program.record))
         program.record.unlink(missing_ok=True)
-
-
-def home_of(record: Path) -> Path:
-    """What BentoML keeps for one copy while it runs, beside the copy's record."""
-    return record.with_suffix(HOME)
 
 
 def sweep(state: State, keep: Replica | None = None) -> None:
@@ -147,9 +135,7 @@ def sweep(state: State, keep: Replica | None = None) -> None:
             process.kill()
     psutil.wait_procs(left, timeout=5)  # whoever looks next must not find them dying
     leftovers.clear(state, keep)
-    for home in state.copies.glob(f"*{HOME}"):
-        if keep is None or home != home_of(keep.record):
-            shutil.rmtree(home, ignore_errors=True)
+    home.clear_all(state.copies, keep.record if keep else None)
 
 
 def free_port() -> int:

@@ -49,7 +49,7 @@ def collect(project: Project, scratch: Path) -> dict[str, Proof]:
     frame = snapshot.read(project.raw, project.params)
     context = Context(project.params, schema.Labelled, features.features, project.raw)
     return {
-        **data.proofs(frame, context),
+        **data.proofs(frame, context, scratch),
         **gates.proofs(project, scratch),
         **model_file.proofs(project, scratch),
         **release.proofs(project, scratch),

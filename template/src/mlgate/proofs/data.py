@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -24,10 +23,10 @@ Spoil = Callable[[pd.DataFrame, Context], Input]
 NO_COLUMN = "no-such-column"
 
 
-def proofs(frame: pd.DataFrame, context: Context) -> dict[str, Proof]:
+def proofs(frame: pd.DataFrame, context: Context, scratch: Path) -> dict[str, Proof]:
     """A proof for each data check that has bad input here; a check that is missing is found by `prove`."""
     found: dict[str, Proof] = {}
-    for name, spoils in _SPOILS.items():
+    for name, spoils in {"source": {"a symlink": _a_symlink_in(scratch / "linked")}, **_SPOILS}.items():
         reason = _unless(name, context)
         bad = {label: _run(name, spoil, frame, context) for label, spoil in spoils.items()}
         good = frame, _checked(name, context)
@@ -63,10 +62,14 @@ def _with(context: Context, section: str, **changed: Any) -> Context:
     return replace(context, params=params.model_copy(update={section: part}), _inputs=None)
 
 
-def _a_symlink(frame: pd.DataFrame, context: Context) -> Input:
-    link = Path(tempfile.mkdtemp()) / "raw.parquet"
-    link.symlink_to(context.source or Path(__file__))
-    return frame, replace(context, source=link)
+def _a_symlink_in(folder: Path) -> Spoil:
+    def spoil(frame: pd.DataFrame, context: Context) -> Input:
+        folder.mkdir()
+        link = folder / "raw.parquet"
+        link.symlink_to(context.source or Path(__file__))
+        return frame, replace(context, source=link)
+
+    return spoil
 
 
 def _a_column_dropped(frame: pd.DataFrame, context: Context) -> Input:
@@ -180,7 +183,6 @@ def _contract_column(context: Context) -> str:
 
 
 _SPOILS: dict[str, dict[str, Spoil]] = {
-    "source": {"a symlink": _a_symlink},
     "columns": {"dropped": _a_column_dropped, "added": _a_column_added, "twice": _a_column_twice},
     "rows": {"five rows": _few, "no rows": _none},
     "schema": {"another type": _a_value_of_another_type},
