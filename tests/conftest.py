@@ -7,11 +7,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from images import base_image, crane, docker, registry  # noqa: F401 - fixtures
+from room import CACHE
+from room_hooks import (  # noqa: F401 - hooks and a fixture
+    module_folder,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    pytest_unconfigure,
+)
 
 # The tests share the cores among themselves already: a thread pool per numerical library would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,8 +29,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Each child would compile two thousand modules anew: bytecode is kept, in one place, away from what has a digest.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "tests"
-BYTECODE = Path(os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE)))
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(CACHE / "tests" / "bytecode"))
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEMPLATE / "tools"))
@@ -36,13 +43,6 @@ GIT_IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def bytecode_of_what_is_gone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No later run will have these paths."""
-    yield
-    shutil.rmtree(BYTECODE.joinpath(*tmp_path_factory.getbasetemp().parts[1:]), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

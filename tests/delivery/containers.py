@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from mounts import unmount
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "bases"
 DEBIAN = ("bookworm", "http://deb.debian.org/debian")
@@ -85,6 +86,7 @@ def dockerd() -> Iterator[str]:
     host, name = f"unix://{root}/docker.sock", f"mlg{secrets.token_hex(4)}"
     octets = hashlib.sha256(name.encode()).digest()
     subnet = f"10.{200 + octets[0] % 50}.{octets[1]}.1/24"
+    (root / "bridge").write_text(name)  # for whoever clears up after a kill
     quiet("ip", "link", "add", "name", name, "type", "bridge")
     try:
         quiet("ip", "addr", "add", subnet, "dev", name)
@@ -100,6 +102,7 @@ def dockerd() -> Iterator[str]:
     finally:
         with uninterrupted():
             quiet("ip", "link", "delete", name)
+            unmount(root)
             shutil.rmtree(root, ignore_errors=True)
 
 
@@ -166,7 +169,10 @@ def base_layer() -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mlgate-base-") as work:
         root = Path(work) / "root"
-        quiet("debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(root), mirror)
+        try:
+            quiet("debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(root), mirror)
+        finally:
+            unmount(root)  # one that was killed leaves /proc there
         made = Path(work) / path.name
         with tarfile.open(made, "w:gz", compresslevel=6) as archive:
             archive.add(root, arcname=".", filter=_kept)

@@ -62,10 +62,10 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day(
-    tmp_path_factory: pytest.TempPathFactory, control_plane: Cluster, toy_service: ToyService, registry: str,
+    module_folder: Callable[[str], Path], control_plane: Cluster, toy_service: ToyService, registry: str,
     crane: str, kubectl: str, program: Callable[[str], str], environ: dict[str, str],
 ) -> Day:  # fmt: skip
-    folder = tmp_path_factory.mktemp("runbook")
+    folder = module_folder("runbook")
     programs = folder / "bin"
     programs.mkdir()
     for name, path in {"kubectl": kubectl, "cosign": program("cosign"), "kustomize": program("kustomize")}.items():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ended(mlgate) -> Iterator[Callable[[Path], None]]:
-    """`ended(repository)`: whatever its environments run is stopped when the session ends."""
+    """`ended(repository)`: whatever its environments run is stopped when the module ends."""
     with ExitStack() as stack:
 
         def register(repository: Path) -> None:

@@ -57,10 +57,10 @@ class Story:
         self.said[name] = code, " ".join(check["id"] for check in checks if check["status"] == "fail")
 
 
-@pytest.fixture(scope="session")
-def begin(project_copy, mlgate, run, ended, tmp_path_factory):
+@pytest.fixture(scope="module")
+def begin(project_copy, mlgate, run, module_folder, ended):
     def _begin(name: str) -> Story:
-        repository = project_copy(tmp_path_factory.mktemp(name))
+        repository = project_copy(module_folder(name))
         give_ports(repository)
         ended(repository)
         story = Story(repository, mlgate, run)
@@ -71,10 +71,10 @@ def begin(project_copy, mlgate, run, ended, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(begin, run, tmp_path_factory) -> Story:
+def whole(begin, run, module_folder) -> Story:
     """Once round: on elec2 where it is beside the checkout, else on scikit-learn's table of breast cancer."""
     story = begin("whole")
-    (_in_time if ELEC2.is_file() else _without_time)(story, tmp_path_factory.mktemp("table"))
+    (_in_time if ELEC2.is_file() else _without_time)(story, module_folder("table"))
     story.git("merge", "-q", "--ff-only", "mlgate/retrain")
     done = run(["dvc", "checkout", "-q"], story.folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -29,9 +29,9 @@ CALLS = {
 
 
 @pytest.fixture(scope="module")
-def prepared(project_copy, mlgate, run, ended, tmp_path_factory):
+def prepared(project_copy, mlgate, run, module_folder, ended):
     """A small repository with data, model and two releases, of which staging served one and serves the other."""
-    repository = project_copy(tmp_path_factory.mktemp("bad-endings"))
+    repository = project_copy(module_folder("bad-endings"))
     give_ports(repository)
     shrink(repository)
     run(["git", "commit", "-qam", "a small world"], repository)
@@ -507,9 +507,9 @@ def test_without_git_every_verb_that_needs_it_says_so(project, call):
 
 
 @pytest.fixture(scope="module")
-def fresh(project_copy, run, ended, tmp_path_factory):
+def fresh(project_copy, run, module_folder, ended):
     def _fresh():
-        repository = project_copy(tmp_path_factory.mktemp("demo"))
+        repository = project_copy(module_folder("demo"))
         give_ports(repository)
         shrink(repository)
         run(["git", "commit", "-qam", "a small world"], repository)

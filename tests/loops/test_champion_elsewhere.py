@@ -18,9 +18,9 @@ pytestmark = pytest.mark.loop
 
 
 @pytest.fixture(scope="module")
-def moved_on(project_copy, mlgate, run, tmp_path_factory):
+def moved_on(project_copy, mlgate, run, module_folder):
     """Production has a release; since then the data moved on, and the folder of the release is gone."""
-    repository = project_copy(tmp_path_factory.mktemp("champion-elsewhere"))
+    repository = project_copy(module_folder("champion-elsewhere"))
     shrink(repository)
     run(["git", "commit", "-qam", "a small world"], repository)
     steps = (["ingest"], ["dvc", "repro"])

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("default-loop")]
 
 
 @pytest.fixture(scope="module")
-def demo(project_copy, mlgate, run, ended, tmp_path_factory):
+def demo(project_copy, mlgate, run, module_folder, ended):
     """A repository in which `mlgate demo --keep` has told its whole story, and what it printed."""
-    repository = project_copy(tmp_path_factory.mktemp("loop"))
+    repository = project_copy(module_folder("loop"))
     give_ports(repository)
     run(["git", "commit", "-qam", "ports of their own"], repository)
     ended(repository)

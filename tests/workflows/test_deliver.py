@@ -19,9 +19,9 @@ def count(scene: Scene, branch: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def delivered(world, machine, tmp_path_factory):
+def delivered(world, machine, module_folder):
     """A merge that changes the code of the model, run through `deliver`; the scene, its event and the run."""
-    scene = Scene.of(world, tmp_path_factory.mktemp("delivered"), machine)
+    scene = Scene.of(world, module_folder("delivered"), machine)
     path = scene.clone / "src" / "model" / "model.py"
     scene.commit("Explain the model", {"src/model/model.py": path.read_text(encoding="utf-8") + "# explained\n"})
     event = scene.push_main()

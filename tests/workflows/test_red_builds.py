@@ -15,9 +15,9 @@ pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")
-def told(world, machine, docker: dict[str, str], base_image: str, registry: str, tmp_path_factory):
+def told(world, machine, docker: dict[str, str], base_image: str, registry: str, module_folder):
     """A good image and two bad ones, built and tried in one job: what each step said."""
-    scene = Scene.of(world, tmp_path_factory.mktemp("builds"), machine)
+    scene = Scene.of(world, module_folder("builds"), machine)
     try:
         return steps.run(scene, images(scene, base_image, f"{registry}/builds"), **containers.engine_of(docker))
     finally:

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")
-def told(world, machine, registry, crane, program, tmp_path_factory: pytest.TempPathFactory):
+def told(world, machine, registry, crane, program, module_folder):
     """Every case, a small project of its own, deployed by a step: what it said, and the projects' remotes."""
-    folder = tmp_path_factory.mktemp("images")
+    folder = module_folder("images")
     ours, other = make_keys(program, folder / "ours"), make_keys(program, folder / "other")
     signing = {"MLGATE_COSIGN_KEY": str(ours / "cosign.key"), "COSIGN_PASSWORD": "of a test"}
     cosign = program("cosign")

@@ -28,8 +28,8 @@ NO_STEP = {"image-digest": "a record that names a tag is none, and `deploy` says
 
 
 @pytest.fixture(scope="module")
-def scene(world, machine, tmp_path_factory) -> Scene:
-    return Scene.of(world, tmp_path_factory.mktemp("red"), machine)
+def scene(world, machine, module_folder) -> Scene:
+    return Scene.of(world, module_folder("red"), machine)
 
 
 @pytest.fixture(scope="module")

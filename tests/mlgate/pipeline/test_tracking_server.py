@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from mlgate.packing.release import read_card
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -> Iterator[str]:
+def server(module_folder: Callable[[str], Path], environ: dict[str, str]) -> Iterator[str]:
     """A real `mlflow server` on loopback, with a database and artifacts behind it."""
-    folder = tmp_path_factory.mktemp("mlflow-server")
+    folder = module_folder("mlflow-server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
