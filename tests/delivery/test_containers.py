@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import containers
 import httpx
+import pytest
+from mounts import mounted
 
 
 def test_the_base_image_is_pulled_by_digest_and_runs_python(docker_say, base_image: str) -> None:
@@ -36,3 +40,23 @@ def test_a_published_port_answers_on_loopback(docker_say, base_image: str) -> No
                 raise AssertionError(docker_say("logs", name))
     finally:
         docker_say("rm", "-f", name)
+
+
+def test_a_base_image_whose_making_failed_leaves_nothing_mounted_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid():
+        pytest.skip("mounting needs root")
+    programs, temporary = tmp_path / "bin", tmp_path / "temporary"
+    for folder in (programs, temporary):
+        folder.mkdir()
+    script = '#!/bin/sh\nmkdir "$4" "$4/proc" && mount -t tmpfs none "$4/proc" && touch "$4/proc/self" && exit 1\n'
+    (programs / "debootstrap").write_text(script)
+    (programs / "debootstrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setattr(containers, "CACHE", tmp_path / "bases")
+    with pytest.raises(AssertionError, match="debootstrap"):
+        containers.base_layer()
+    assert mounted(temporary) == []
+    assert list(temporary.iterdir()) == []
