@@ -8,6 +8,7 @@ ARGS=controllers` does it. `python tools/extensions.py kyverno` builds what it n
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -17,7 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from programs import CACHE, go
+from caches import building, sweep
+from programs import EXTENSIONS, FLAGS, PROGRAMS, go
 
 PINS = Path(__file__).resolve().parent / "extensions"
 # A controller or tool, the module that it is of, and its package there.
@@ -63,39 +65,66 @@ def version(module: str) -> str:
 
 
 def source(module: str) -> Path:
-    """The unpacked source of a module, in Go's own cache; what is fetched is compared with go.sum."""
+    """The unpacked source of a module, there while the caller is in `building()`; it is compared with go.sum."""
     command = [*go(), "mod", "download", "-json", f"{module}@{version(module)}"]
-    done = subprocess.run(command, cwd=PINS, check=True, stdout=subprocess.PIPE)
+    with building() as caches:
+        environ = {**os.environ, **caches, "GOFLAGS": FLAGS}
+        done = subprocess.run(command, cwd=PINS, env=environ, check=True, stdout=subprocess.PIPE)
     return Path(json.loads(done.stdout)["Dir"])
 
 
 def definitions() -> list[Path]:
     """The CustomResourceDefinitions of all kinds that a generated repository uses, or its controllers ask for."""
-    found = []
-    for module, names in DEFINITIONS.items():
-        unpacked = source(module)
-        (folder,) = [unpacked / name for name in FOLDERS if (unpacked / name).is_dir()]
-        for name in names:
-            (path,) = [path for path in folder.glob("*.yaml") if path.stem.removesuffix("-crd") == name]
-            found.append(path)
-    return found
+    kept = PROGRAMS / EXTENSIONS / _asked(PINS.parent)
+    kept.mkdir(parents=True, exist_ok=True)
+    os.utime(kept)
+    with (kept / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "whole").exists():
+            _fetch_definitions(kept)
+            (kept / "whole").touch()
+            sweep(kept.parent, wanted)
+    return sorted(kept.glob("*.yaml"))
+
+
+def _fetch_definitions(folder: Path) -> None:
+    with building():
+        for module, names in DEFINITIONS.items():
+            unpacked = source(module)
+            (where,) = [unpacked / name for name in FOLDERS if (unpacked / name).is_dir()]
+            for name in names:
+                (path,) = [path for path in where.glob("*.yaml") if path.stem.removesuffix("-crd") == name]
+                shutil.copyfile(path, folder / f"{module.replace('/', '-')}-{path.name}")
+
+
+def _asked(tools: Path) -> str:
+    content = (tools / Path(__file__).name).read_bytes() + (tools / PINS.name / "go.mod").read_bytes()
+    return f"definitions-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def wanted(tools: Path) -> set[str]:
+    """The folders of all that a checkout with these tools builds or reads."""
+    text = (tools / PINS.name / "go.mod").read_text(encoding="utf-8")
+    return {_asked(tools), *re.findall(r"^\t\S+ (v\S+)", text, re.MULTILINE)}
 
 
 def built(name: str) -> Path:
     """The path of a controller or tool; built the first time, in a copy of its source."""
     module, package = PACKAGES[name]
-    path = CACHE / "extensions" / version(module) / name
+    path = PROGRAMS / EXTENSIONS / version(module) / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    os.utime(path.parent)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build.") as work:
-                _build(module, package, Path(work))
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build.") as work, building() as caches:
+                _build(module, package, Path(work), caches)
                 (Path(work) / "program").rename(path)
+            sweep(PROGRAMS / EXTENSIONS, wanted)
     return path
 
 
-def _build(module: str, package: str, work: Path) -> None:
+def _build(module: str, package: str, work: Path, caches: dict[str, str]) -> None:
     tree = Path(shutil.copytree(source(module), work / "source"))
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755)  # Go's cache is read-only
@@ -107,7 +136,7 @@ def _build(module: str, package: str, work: Path) -> None:
         subprocess.run(command, cwd=tree, check=True)
         with (tree / "go.sum").open("a", encoding="utf-8") as sums:
             sums.write((PINS / "go.sum").read_text(encoding="utf-8"))
-    environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    environ = {**os.environ, **caches, "GOFLAGS": f"-mod=readonly {FLAGS}"}
     command = [*go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", str(work / "program"), package]
     subprocess.run(command, cwd=tree, env=environ, check=True, stdout=sys.stderr)
 
@@ -117,8 +146,9 @@ def main(argv: list[str]) -> int:
     if unknown or not argv:
         print(f"error: name programs out of {', '.join(PACKAGES)}", file=sys.stderr)
         return 2
-    for name in argv:
-        print(built(name), flush=True)
+    with building():
+        for name in argv:
+            print(built(name), flush=True)
     return 0
 
 

@@ -12,8 +12,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from caches import building
 from newest_moves import ROOT, Move, StuckError, between
-from programs import go
+from programs import FLAGS, go
 
 KIND = "go"
 KUBERNETES = "k8s.io/kubernetes"
@@ -24,12 +25,13 @@ INSTALLED = re.compile(r"(?m)^(\s+cosign-release: )v\S+$")
 def upgrade(root: Path = ROOT) -> list[Move]:
     """What each go.mod of tools/ has, by what it is for."""
     module = root / "tools"
-    moved = programs(module)
-    install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
-    for own in sorted(path.parent for path in module.glob("*/go.mod")):
-        if described(own)["Tool"]:
-            moved += programs(own)
-    return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
+    with building():
+        moved = programs(module)
+        install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
+        for own in sorted(path.parent for path in module.glob("*/go.mod")):
+            if described(own)["Tool"]:
+                moved += programs(own)
+        return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
 
 
 def programs(module: Path) -> list[Move]:
@@ -121,8 +123,9 @@ def described(module: Path, file: str = "go.mod") -> dict[str, Any]:
 
 def run(module: Path, *words: str) -> str:
     """Go's answer; a newer Go is fetched where a program asks for one and the machine does not forbid it."""
-    environ = {"GOTOOLCHAIN": "auto", **os.environ, "GOFLAGS": "-mod=mod -buildvcs=false"}
-    done = subprocess.run([*go(), *words], cwd=module, env=environ, capture_output=True, text=True, check=False)
+    with building() as caches:
+        environ = {"GOTOOLCHAIN": "auto", **os.environ, **caches, "GOFLAGS": f"-mod=mod {FLAGS}"}
+        done = subprocess.run([*go(), *words], cwd=module, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [" ".join(line.split()) for line in done.stderr.splitlines() if not NOISE.search(line)]
         raise StuckError(f"go {words[0]}: {' '.join(lines)[:400]}")

@@ -14,8 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from caches import CACHE, sweep
+
 LOCKED = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "node"
+SETS = CACHE / "node"
 
 
 def node(program: str = "node") -> list[str]:
@@ -25,8 +27,10 @@ def node(program: str = "node") -> list[str]:
 
 def packages() -> Path:
     """The folder that holds `node_modules`, installed from the lock without running anyone's install scripts."""
-    folder = CACHE / _digest((LOCKED / "package-lock.json").read_bytes())
+    (name,) = wanted(LOCKED)
+    folder = SETS / name
     with _Locked(folder):
+        os.utime(folder)
         if not (folder / "node_modules").is_dir():
             with tempfile.TemporaryDirectory(dir=folder, prefix=".install.") as work:
                 for name in ("package.json", "package-lock.json"):
@@ -35,7 +39,13 @@ def packages() -> Path:
                 subprocess.run(command, cwd=work, check=True, stdout=sys.stderr)
                 Path(work, "package.json").rename(folder / "package.json")
                 Path(work, "node_modules").rename(folder / "node_modules")
+            sweep(SETS, wanted)
     return folder
+
+
+def wanted(tools: Path) -> set[str]:
+    """The name of the set that the lock of a checkout's tools asks for."""
+    return {_digest((tools / "package-lock.json").read_bytes())}
 
 
 def bundle(script: Path) -> Path:

