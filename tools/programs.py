@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 from caches import CACHE, building, sweep
@@ -45,7 +46,7 @@ def _name(package: str) -> str:
 def program(name: str) -> Path:
     """The path of a built program; CalledProcessError, with Go's own words on stderr, where it can't be built."""
     package = packages()[name]
-    module = MODULE / name if (MODULE / name / "go.mod").is_file() else MODULE
+    module = module_of(name)
     folder = PROGRAMS / pins(module)
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
@@ -59,6 +60,11 @@ def program(name: str) -> Path:
                 Path(work, name).rename(folder / name)
             sweep(PROGRAMS, wanted)
     return folder / name
+
+
+def module_of(name: str) -> Path:
+    """The folder whose go.mod pins a program."""
+    return MODULE / name if (MODULE / name / "go.mod").is_file() else MODULE
 
 
 def pins(module: Path) -> str:
@@ -94,9 +100,10 @@ def main(argv: list[str]) -> int:
     if unknown or not argv:
         print(f"error: name programs out of {', '.join(known)}", file=sys.stderr)
         return 2
-    with building():
-        for name in argv:
-            print(program(name), flush=True)
+    for _, names in groupby(argv, module_of):
+        with building():  # what one module pins shares packages; all at once would need twice the disk
+            for name in names:
+                print(program(name), flush=True)
     return 0
 
 

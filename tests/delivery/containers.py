@@ -23,6 +23,8 @@ from typing import Any
 import httpx
 from mounts import unmount
 
+from mlgate.engine.pids import alone
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "bases"
 DEBIAN = ("bookworm", "http://deb.debian.org/debian")
 PACKAGES = "python3,ca-certificates"
@@ -96,7 +98,10 @@ def dockerd() -> Iterator[str]:
             "-H", host, "--bridge", name, "--fixed-cidr", subnet.replace(".1/", ".0/"), "--config-file", f"{root}/none",
         ]  # fmt: skip
         (root / "none").write_text("{}")
-        with started(command, root / "log", lambda: answers(host)):
+        with contextlib.ExitStack() as stack:
+            with alone(CACHE.with_name("dockerd.lock"), 600, "starting a Docker daemon"):
+                # Two at once make and delete the same chains of iptables, and one of them ends with that.
+                stack.enter_context(started(command, root / "log", lambda: answers(host)))
             yield host
             ended(host)
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import containers
@@ -60,3 +62,17 @@ def test_a_base_image_whose_making_failed_leaves_nothing_mounted_and_no_file(
         containers.base_layer()
     assert mounted(temporary) == []
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.thorough
+def test_daemons_that_are_started_at_once_all_come_up(needs: Callable[..., None]) -> None:
+    needs("dockerd", "ip")
+    if os.geteuid():
+        pytest.skip("a Docker daemon needs root")
+
+    def once(_: int) -> bool:
+        with containers.dockerd() as host:
+            return containers.answers(host)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(once, range(4))) == [True] * 4
