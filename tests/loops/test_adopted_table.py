@@ -22,10 +22,11 @@ class Story:
     folder: Path
     mlgate: object
     run: object
+    temporary: Path
     said: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def verb(self, *words: str, name: str = "", code: int = 0) -> None:
-        done = self.mlgate(self.folder, *words)
+        done = self.mlgate(self.folder, *words, TMPDIR=str(self.temporary))
         self.said[name or words[0]] = done.returncode, done.stdout + done.stderr
         assert done.returncode == code, done.stdout + done.stderr
 
@@ -42,7 +43,8 @@ class Story:
         """Adopted, trained, judged and committed."""
         self.verb("adopt", str(file), *words)
         self.commit("adopt")
-        done = self.run(["dvc", "repro"], self.folder, PYTHONPATH=str(self.folder / "src"))
+        own = {"PYTHONPATH": str(self.folder / "src"), "TMPDIR": str(self.temporary)}
+        done = self.run(["dvc", "repro"], self.folder, **own)
         assert done.returncode == 0, done.stdout + done.stderr
         self.commit("train")
 
@@ -63,7 +65,7 @@ def begin(project_copy, mlgate, run, module_folder, ended):
         repository = project_copy(module_folder(name))
         give_ports(repository)
         ended(repository)
-        story = Story(repository, mlgate, run)
+        story = Story(repository, mlgate, run, module_folder("temporary"))
         story.commit("ports of their own")
         return story
 
@@ -145,6 +147,13 @@ class TestTheWholeLoop:
     def test_its_own_tests_and_linters_are_green(self, whole: Story, command: tuple[str, ...]) -> None:
         done = whole.run(list(command), whole.folder, PYTHONPATH=str(whole.folder / "src"))
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_no_verb_and_no_service_leaves_a_temporary_file(self, whole: Story) -> None:
+        assert [path.name for path in whole.temporary.iterdir() if path.name.startswith("mlgate-")], "they are there"
+        for environment in ("staging", "production"):
+            whole.verb("serve", "--env", environment, "--stop")
+        left = [path.name for path in whole.temporary.iterdir()]
+        assert [name for name in left if not name.startswith("db_init_lock-")] == [], "MLflow keeps that, empty"
 
 
 @pytest.mark.parametrize(
