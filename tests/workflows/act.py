@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,6 +75,7 @@ class Machine:
         return {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(home),
+            "TMPDIR": tempfile.gettempdir(),  # the session's; short, as sockets want it
             "LANG": "C.UTF-8",
             "XDG_CACHE_HOME": str(home / "cache"),
             "GIT_CONFIG_NOSYSTEM": "1",
