@@ -19,8 +19,10 @@ from adopt_tables import commit, loans, sales, state
 from mlgate import params as parameters
 from mlgate.adopt import sniff, trial, write
 from mlgate.adopt.columns import Findings, Wishes
+from mlgate.errors import DataError
 from mlgate.gates.power import RULE
 from mlgate.project import Project
+from mlgate.replay import traffic
 from mlgate.report import Report
 from mlgate.verbs import adopt as verb
 
@@ -238,6 +240,15 @@ def test_a_whole_adoption_ingests_is_repeatable_and_its_own_tests_pass(
 
         later = data.load(parameters.Params.read(project / "params.yaml"))
         requests = data.read_rows(str(tmp_path / "loans.csv"))
+        params = parameters.Params.read(project / "params.yaml")
+        loans(450).drop(columns="repaid?").to_csv(tmp_path / "asked.csv", index=False)
+        later.to_csv(tmp_path / "ours.csv", index=False)
+        sent = [traffic.from_file(tmp_path / f"{name}.csv", params).rows for name in ("loans", "asked", "ours")]
+        loans(450).drop(columns="年齢").to_csv(tmp_path / "less.csv", index=False)
+        with pytest.raises(DataError, match=r"less\.csv has no column '年齢'"):
+            traffic.from_file(tmp_path / "less.csv", params)
+    assert [len(rows) for rows in sent] == [450] * 3
+    assert ["repaid" in rows for rows in sent] == [True, False, True]
     assert len(later) == 450
     assert "repaid" not in requests
     assert list(requests) == [name for name in later if name != "repaid"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlgate.adopt import source as table
 from mlgate.errors import ConfigError, DataError, MlgateError
 from mlgate.files import write_json
 from mlgate.params import Params
@@ -86,7 +87,7 @@ def next_traffic(project: Project, position: Position, days: int, drift: list[di
 
 
 def from_file(path: Path, params: Params) -> Traffic:
-    """Every row of a Parquet or CSV file of the project's own columns.
+    """Every row of a file: laid out as the table that was adopted, else Parquet or CSV of the project's own columns.
 
     Raises
     ------
@@ -95,6 +96,19 @@ def from_file(path: Path, params: Params) -> Traffic:
     """
     if not path.is_file():
         raise DataError(f"{path} is not there", "give the path of a Parquet or CSV file")
+    data = _data_module()
+    layout = getattr(data, "LAYOUT", None)  # of the table that `adopt` made the project
+    try:
+        rows = table.read(str(path), layout, data.COLUMNS, (data.TARGET,)) if layout else _in_our_names(path, params)
+    except MlgateError as error:
+        try:
+            rows = _in_our_names(path, params)
+        except DataError:
+            raise error from None
+    return _some(Traffic(_sorted(rows, params), path.name))
+
+
+def _in_our_names(path: Path, params: Params) -> pd.DataFrame:
     try:
         times = [name for name in (params.data.time, params.data.label_time) if name]
         rows = snapshot.read(path, params) if path.suffix == ".parquet" else pd.read_csv(path)
@@ -108,7 +122,7 @@ def from_file(path: Path, params: Params) -> Traffic:
         raise DataError(
             f"{path} has no column {', '.join(missing[:5])}", "rows need the columns of model.schema.Inputs"
         )
-    return _some(Traffic(_sorted(rows, params), path.name))
+    return rows
 
 
 def parse_drift(text: str) -> dict[str, Any]:
