@@ -102,6 +102,18 @@ def test_free_text_is_a_feature_that_is_not_logged_and_the_report_names_it_and_w
     assert set(found.of(*UNLOGGED)) == {"Arztbrief", "Fallnummer"}
 
 
+@pytest.mark.parametrize(
+    ("name", "special"),
+    [
+        ("ICD-10", True), ("icd9_cm", True), ("Hauptdiagnose", True), ("primary diagnosis", True),
+        ("Vorerkrankungen", True), ("Krankheit", True), ("Krankenkasse", False), ("Verweildauer", False),
+        ("incident", False), ("disease", True), ("Religion", True), ("suicide", False), ("ICU", False),
+    ],
+)  # fmt: skip
+def test_a_name_that_tells_of_health_is_said_to_be_protected(name: str, special: bool) -> None:
+    assert personal.is_special(name) is special
+
+
 def test_an_identifier_that_repeats_is_refused_by_its_row_and_without_its_value(adopt: Adopt, tmp_path: Path) -> None:
     frame = patients().assign(ward=lambda rows: rows["Station"])
     frame.loc[7, "Fallnummer"] = frame.loc[3, "Fallnummer"]

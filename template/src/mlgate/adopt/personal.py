@@ -31,7 +31,8 @@ _ALONE = re.compile(r"names?|nom|nombre|nome|nom_complet|nombre_completo|nome_co
 _SPECIAL = re.compile(
     r"(^|_)(race|ethnic(ity)?|ethnie|rasse|religion|religious|konfession|belief|faith|politic(s|al)|party_member|"
     r"(trade_)?union(_member)?|gewerkschaft|sexual\w*|sexuell\w*|orientation_sex\w*|disab(led|ility)|behinderung|"
-    r"genetic\w*|genome|hiv|mental\w*|biometric\w*)(_|$)"
+    r"genetic\w*|genome|hiv|mental\w*|biometric\w*|icd(_?\d{1,2}(_?cm)?)?|snomed(_ct)?|[a-z]{0,12}diagno(s|st)[a-z]{0,6}|"
+    r"diseases?|illness|comorbidit(y|ies)|krankheit(en)?|[a-z]{0,12}erkrankung(en)?|maladies?|enfermedad(es)?)(_|$)"
 )
 _ID = re.compile(
     r"(^|_)(id|uuid|guid|key|identifier|no|nr|nummer)$|^(id|uuid|guid)(_|$)|^(index|row|row_?number|unnamed_\d+)$"
