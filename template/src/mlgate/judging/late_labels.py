@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mlgate.params import Params
 from mlgate.project import Project
 from mlgate.serving.pseudonym import FILE, VARIABLE, pseudonym, read_key
 
-BLOCK = 100_000  # labels whose pseudonyms are made at once
+BLOCK = 100_000  # labels that are worked on at once
 
 
 def answers(
@@ -89,16 +89,20 @@ def decay(project: Project, release: Release, card: ModelCard, said: pd.DataFram
 def by_row(labels: pd.DataFrame, key: bytes, path: str) -> pd.DataFrame:
     """The labels as numbers under the hash of their row's name in the log: `y`, and the number of the `cluster`."""
     names = labels["id"]
-    blocks = (names.iloc[start : start + BLOCK] for start in range(0, len(names), BLOCK))
-    rows = [_hashed(pd.Series([pseudonym(value, key) for value in block], dtype="str")) for block in blocks]
+    rows = _in_blocks(names, lambda part: _hashed(pd.Series([pseudonym(name, key) for name in part], dtype="str")))
     numbers = {"y": labels["y"].to_numpy()}
     if "cluster" in labels:
         numbers["cluster"] = pd.factorize(labels["cluster"])[0]
-    known = pd.DataFrame(numbers, index=np.concatenate([*rows, np.empty(0, dtype=np.uint64)]))
+    known = pd.DataFrame(numbers, index=rows)
     if (again := known.index.duplicated()).any():
         name = names.iloc[int(again.argmax())]
         raise DataError(f"{path}: {name!r} is another way to write a row that has a label", "keep the one that holds")
     return known
+
+
+def _in_blocks(cells: pd.Series[Any], work: Callable[[pd.Series[Any]], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Numbers of text, a block at a time: as objects of their own, two million words take hundreds of megabytes."""
+    return np.concatenate([work(cells.iloc[at : at + BLOCK]) for at in range(0, max(len(cells), 1), BLOCK)])
 
 
 def _hashed(rows: pd.Series[Any]) -> np.ndarray[Any, Any]:
@@ -133,7 +137,7 @@ def read(path: str, params: Params, card: ModelCard) -> pd.DataFrame:
     raw = raw.loc[raw[data.target].notna(), list(dict.fromkeys(wanted.values()))].reset_index(drop=True)
     made = pd.DataFrame({name: convert.text(raw[column]) for name, column in wanted.items()})
     made["y"] = _numbers(made["y"], params, card)
-    again = made["id"].duplicated(keep=False)
+    again = pd.Series(_in_blocks(made["id"], _hashed), index=made.index).duplicated(keep=False)
     repeated = made[again].drop_duplicates()
     made = pd.concat([made[~again], repeated]) if again.any() else made
     if repeated["id"].duplicated().any():
@@ -148,7 +152,8 @@ def _numbers(words: pd.Series[Any], params: Params, card: ModelCard) -> pd.Serie
         numbers = convert.numbers(words, ".", numerals.form_of(words, "."))
         what, mend = "is no number", "correct it, or leave the cell empty"
     else:
-        numbers = words.map({str(label): float(number) for number, label in enumerate(card.classes)})
+        known = {str(label): float(number) for number, label in enumerate(card.classes)}
+        numbers = pd.Series(_in_blocks(words, lambda part: part.map(known).to_numpy(np.float64)), index=words.index)
         what, mend = "is no class of the model", f"it knows {', '.join(map(repr, card.classes[:6]))}"
     wrong = ~np.isfinite(numbers.to_numpy(np.float64))
     if wrong.any():
