@@ -69,15 +69,16 @@ def _measured() -> dict[str, Proof]:
     }
 
 
+def _same(*other: str) -> Callable[[], Check]:
+    return lambda: verdicts.reproducible(differences(LAYERS, other), len(LAYERS))
+
+
 def _looked() -> dict[str, Proof]:
     def found(**more: list[str]) -> Callable[[], Check]:
         return lambda: verdicts.content({**CLEAN, **more})
 
     def who(**other: object) -> Callable[[], Check]:
         return lambda: verdicts.user({**SAFE, **other})
-
-    def same(*other: str) -> Callable[[], Check]:
-        return lambda: verdicts.reproducible(differences(LAYERS, other), len(LAYERS))
 
     return {
         "image-content": Proof(
@@ -102,11 +103,11 @@ def _looked() -> dict[str, Proof]:
             },
         ),
         "image-same": Proof(
-            same(*LAYERS),
+            _same(*LAYERS),
             {
-                "another layer": same(*LAYERS[:2], "sha256:" + "4" * 64),
-                "a layer more": same(*LAYERS, LAYERS[0]),
-                "no layers": same(),
+                "another layer": _same(*LAYERS[:2], "sha256:" + "4" * 64),
+                "a layer more": _same(*LAYERS, LAYERS[0]),
+                "no layers": _same(),
             },
         ),
     }
