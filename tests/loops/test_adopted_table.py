@@ -138,7 +138,7 @@ class TestTheWholeLoop:
         assert _answer(whole, "production").status_code == 200
 
     def test_one_row_is_answered_without_a_frame_as_that_agreed_on_the_holdout(self, whole: Story) -> None:
-        assert fast_path(whole.folder, "production") == {"pipeline": "", "features": "", "together": ""}
+        assert fast_path(whole.folder, "production") == dict.fromkeys(("pipeline", "features", "frame", "together"), "")
 
     def test_nothing_is_left_uncommitted(self, whole: Story) -> None:
         assert whole.git("status", "--porcelain") == ""

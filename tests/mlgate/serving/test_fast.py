@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import random
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -33,7 +34,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from mlgate.files import digest
 from mlgate.gates.scoring import score
 from mlgate.packing.release import ModelCard
-from mlgate.serving.fast.agreement import Fast, Subject, judge, mixed
+from mlgate.serving.fast.agreement import PARTS, Fast, Subject, judge, mixed
+from mlgate.serving.fast.framed import framing
 from mlgate.serving.fast.lift import lift
 from mlgate.serving.fast.not_lifted import NotLiftedError
 from mlgate.serving.fast.switch import record, switch
@@ -199,7 +201,7 @@ def test_features_of_one_row_that_differ_are_off_by_name() -> None:
         return [*row_features(row)[:-1], 0.0 if row["z"] is None else row["z"]]
 
     found = judged(row_features=other)
-    assert found.reasons == {"features": "feature z differs"}
+    assert found.reasons == dict.fromkeys(("features", "frame"), "feature z differs")
     assert not found.alone
     assert found.pipeline is not None
 
@@ -208,7 +210,8 @@ def test_features_that_see_the_rows_beside_them_keep_requests_apart() -> None:
     def ranked(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
         return features(rows, None).assign(y=rows["y"].rank())
 
-    assert judged(features=ranked).reasons == {"features": "feature y differs", "together": "feature y differs"}
+    found = judged(features=ranked)
+    assert found.reasons == dict.fromkeys(("features", "frame", "together"), "feature y differs")
 
 
 def test_scores_that_differ_turn_the_lifted_pipeline_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,8 +220,43 @@ def test_scores_that_differ_turn_the_lifted_pipeline_off(monkeypatch: pytest.Mon
     assert "scores differ by 1e-06" in judged().reasons["pipeline"]
 
 
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (lambda frame: frame["z"].astype("float32").astype(object), "feature z has dtype object"),
+        (lambda frame: pd.to_datetime(frame["z"], unit="D"), "feature z has dtype datetime64"),
+    ],
+)
+def test_a_column_that_no_value_gives_back_keeps_the_frame_of_features(column: Any, reason: str) -> None:
+    with pytest.raises(NotLiftedError, match=re.escape(reason)):
+        framing(table(5, 0).assign(z=column))
+
+
+def test_a_frame_made_from_values_is_the_one_that_features_give() -> None:
+    whole = table(40, 4).assign(
+        n=np.arange(40), b=np.arange(40) % 3 == 0, f=np.float32(0.1), c=pd.Categorical([*"abcd"] * 10)
+    )
+    framed = framing(whole)
+    for at in range(len(whole)):
+        own = whole.iloc[[at]].reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            framed([column.tolist()[0] for _, column in own.items()]), own, check_column_type=False
+        )
+
+
+def test_values_or_scores_that_differ_in_a_frame_made_from_values_turn_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        rounded = lambda like: lambda values: framing(like)(values).round(1)  # noqa: E731
+        patch.setattr("mlgate.serving.fast.agreement.framing", rounded)
+        assert judged().reasons == {"frame": "feature x differs"}
+    by_name = lambda model, inputs, task: np.full(len(inputs), float(inputs.columns.dtype == object))  # noqa: E731
+    monkeypatch.setattr("mlgate.serving.fast.agreement.score", by_name)
+    assert judged().reasons["frame"] == "scores differ in a frame made from values"
+
+
 def test_code_that_raises_is_off_and_not_an_error() -> None:
-    assert judged(row_features=lambda row: row["nothing"]).reasons == {"features": "KeyError, see the log"}
+    reason = "KeyError, see the log"
+    assert judged(row_features=lambda row: row["nothing"]).reasons == {"features": reason, "frame": reason}
 
 
 def test_rows_are_mixed_of_values_given_of_nothing_and_of_words_never_seen() -> None:
@@ -290,7 +328,7 @@ def logged(runtime: Runtime) -> list[dict[str, Any]]:
 def test_answers_and_log_are_the_same_with_and_without_frames(load: Callable[..., Runtime]) -> None:
     fast, slow = load("fast"), load("slow", fast=False)
     assert fast.fast.reasons == {}
-    assert slow.fast.reasons == dict.fromkeys(("pipeline", "features"), "serving.fast is off")
+    assert slow.fast.reasons == dict.fromkeys(("pipeline", "features", "frame"), "serving.fast is off")
     for row in requests(40, 11):
         assert slow.predict_alone(body(row)) is None
         done = fast.predict_alone(body(row))
@@ -302,6 +340,32 @@ def test_answers_and_log_are_the_same_with_and_without_frames(load: Callable[...
     assert logged(fast) == logged(slow)
     assert len(logged(fast)) == 40
     assert {frozenset(line["features"]) for line in logged(fast)} == {frozenset(FEATURES) - {"text"}}, "free text"
+
+
+def test_without_a_lifted_pipeline_one_row_is_framed_from_its_values(
+    load: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def watched(rows: pd.DataFrame, history: pd.DataFrame | None) -> pd.DataFrame:
+        seen.append(len(rows))
+        return features(rows, history)
+
+    _edit(bundle(tmp_path / "framed" / "bundle") / "artifacts" / "fast.json", off={"pipeline": "of no such kind"})
+    framed, slow = load("framed", code(features=watched)), load("slow", fast=False)
+    assert framed.fast.reasons == {"pipeline": "of no such kind"}
+    seen.clear()
+    for row in requests(40, 11):
+        assert framed.predict_alone(body(row)) is None
+        (answer, log), (expected, log_too) = framed.predict(body(row)), slow.predict(body(row))
+        assert answer == expected, "to the last bit: scikit-learn's own score"
+        log()
+        log_too()
+    assert seen == [], "the two frames before it are not made"
+    assert logged(framed) == logged(slow)
+    framed.fast.frame = lambda values: 1 / 0  # type: ignore[assignment,return-value]
+    assert json.loads(framed.predict(body(row))[0]) == json.loads(slow.predict(body(row))[0])
+    assert seen == [1], "where it fails, it is made as ever"
 
 
 BAD = [
@@ -393,7 +457,7 @@ def test_without_a_record_of_this_model_on_the_holdout_nothing_is_on(
 ) -> None:
     change(bundle(tmp_path / "one" / "bundle") / "artifacts" / "fast.json")
     runtime = load()
-    assert runtime.fast.reasons == dict.fromkeys(("pipeline", "features", "together"), reason)
+    assert runtime.fast.reasons == dict.fromkeys(PARTS, reason)
     assert runtime.predict_alone(body(requests(1, 0)[0])) is None
 
 

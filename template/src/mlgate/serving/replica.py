@@ -7,6 +7,7 @@ import json
 import logging
 import signal
 import time
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Replica:
     def _load(self, root: Path | None) -> None:
         try:
             self.runtime = Runtime(root or bundle_root())
+            _warn_no_more()
             log.info("serving model %s", self.runtime.version)
         except MlgateError as error:
             self.failed = f"{error}; next: {error.mend}" if error.mend else str(error)
@@ -148,6 +150,15 @@ class Replica:
         self._thread.shutdown(wait=True)
         if self.runtime is not None:
             self.runtime.close()
+
+
+def _warn_no_more() -> None:
+    """What the model warns of, its first prediction has said; one filter is left in place of a dozen.
+
+    scikit-learn sets all of a process's filters anew for each step of a pipeline, at each prediction.
+    """
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")
 
 
 def _settle(answer: asyncio.Future[tuple[int, bytes]], value: tuple[int, bytes]) -> None:

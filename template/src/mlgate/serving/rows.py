@@ -62,7 +62,7 @@ class Contract:
 
     def parse(self, content: bytes) -> pd.DataFrame:
         """The frame of a request body, in the contract's columns and dtypes; raises what `read` raises."""
-        return self._checked(self.frame(self.read(content)))
+        return self.checked(self.frame(self.read(content)))
 
     def read(self, content: bytes) -> list[dict[str, Any]]:
         """The rows of a request body, column to value, judged by all but the checks that need a frame.
@@ -103,7 +103,8 @@ class Contract:
         if detail:
             raise RequestError(422, "the rows break the contract", detail)
 
-    def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def checked(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame, judged by the checks that need one; RequestError as in `read`."""
         import pandera.pandas as pa
 
         if not self._on_frame:

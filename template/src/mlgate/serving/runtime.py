@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlgate.packing.release import ModelCard, read_card, version_of
 from mlgate.params import Params
-from mlgate.serving.answers import Answers, Scored, of_frame
+from mlgate.serving.answers import Answers, Score, Scored, of_frame
 from mlgate.serving.bundle import ARTIFACTS, bundle_root, environment_state, key_state
 from mlgate.serving.counters import counters
-from mlgate.serving.fast.agreement import PARTS, Fast, Subject
-from mlgate.serving.fast.alone import alone, lifted
+from mlgate.serving.fast.agreement import Fast, Subject
+from mlgate.serving.fast.alone import alone, framed, lifted
 from mlgate.serving.fast.switch import never, switch
 from mlgate.serving.kept import open_history, open_log
 from mlgate.serving.pseudonym import read_key
@@ -67,9 +67,6 @@ class Runtime:
         self._spread = ScoreCounts(self.card, self.version)
         self.fast = Fast()
         self.fast = self._switch(root / ARTIFACTS / "golden.json")
-        for part in PARTS:
-            reason = self.fast.reasons.get(part, "")
-            counters().fast.labels(part, reason).set(0 if reason else 1)
         gc.collect()
         gc.freeze()
 
@@ -97,8 +94,12 @@ class Runtime:
         RequestError
             If the body or a row breaks the contract.
         """
-        rows = self.contract.parse(content)
-        return self._answer(rows, *self._scored(rows, probe), probe)
+        rows = self.contract.read(content)
+        if len(rows) == 1 and (found := framed(self.fast, rows[0])):
+            values, inputs = found
+            return self._answer_alone(rows[0], values, self._subject.scores(inputs).tolist()[0], probe)
+        frame = self.contract.checked(self.contract.frame(rows))
+        return self._answer(frame, *self._scored(frame, probe), probe)
 
     def predict_alone(self, content: bytes, probe: bool = False) -> Answer | None:
         """Answer a request of one row without a frame; None where that can't be done, and `predict` is to be asked.
@@ -109,9 +110,9 @@ class Runtime:
             return None
         rows = self.contract.read(content)
         found = alone(self.fast, rows[0]) if len(rows) == 1 else None
-        if found is None:
-            return None
-        (row,), (values, score) = rows, found
+        return self._answer_alone(rows[0], *found, probe) if found else None
+
+    def _answer_alone(self, row: dict[str, Any], values: list[Any], score: Score, probe: bool) -> Answer:
         id, time, places = self.params.data.id, self.params.data.time, self._logged_places
         scored = Scored(
             [row[id]] if id else None,

@@ -1,8 +1,8 @@
 """Whether the fast path gives the pipeline's answers: asked on the holdout when a release is built, and at each start.
 
-Three parts are judged apart. `pipeline`: the fitted pipeline as plain Python. `features`: `row_features` in
-`src/model/features.py`, one row without a frame. `together`: features of a row do not depend on the rows beside it, so
-that requests that wait can share a frame.
+Four parts are judged apart. `pipeline`: the fitted pipeline as plain Python. `features`: `row_features` in
+`src/model/features.py`, one row without a frame. `frame`: where the pipeline needs one, it is made from those features.
+`together`: features of a row do not depend on the rows beside it, so that requests that wait can share a frame.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlgate.gates.scoring import score
 from mlgate.params import Task
 from mlgate.serving.answers import of_frame
+from mlgate.serving.fast.framed import Framing, framing
 from mlgate.serving.fast.lift import Lifted, lift
 from mlgate.serving.fast.not_lifted import NotLiftedError
 from mlgate.serving.fast.values import as_framed
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mlgate.serving.fast")
 TOLERANCE = 1e-9  # of a score, relative above one; features must be equal
-ALONE = 50  # rows whose features are computed one by one
-Part = Literal["pipeline", "features", "together"]
-PARTS: tuple[Part, ...] = ("pipeline", "features", "together")
+ALONE, FRAMED = 50, 20  # rows whose features are computed one by one; and whose scores are, in frames made from values
+Part = Literal["pipeline", "features", "frame", "together"]
+PARTS: tuple[Part, ...] = ("pipeline", "features", "frame", "together")
 LOOKS_BACK = "features look back on earlier rows (HISTORY)"
 Rows = list[dict[str, Any]]
 
@@ -40,6 +41,7 @@ class Fast:
 
     pipeline: Lifted | None = None
     row: Callable[[dict[str, Any]], list[Any]] | None = None
+    frame: Framing | None = None
     together: bool = False
     worst: float = 0.0
     rows: int = 0
@@ -56,6 +58,8 @@ class Fast:
             self.pipeline = None
         elif part == "features":
             self.row = None
+        elif part == "frame":
+            self.frame = None
         else:
             self.together = False
 
@@ -84,7 +88,7 @@ class Subject:
 def judge(subject: Subject, rows: Rows | None, inputs: pd.DataFrame) -> Fast:
     """Compare on `rows`, as the contract reads them, and their features `inputs`; no rows where features look back."""
     found = Fast(rows=len(inputs))
-    for part, work in zip(PARTS, (_pipeline, _features, _together), strict=True):
+    for part, work in zip(PARTS, (_pipeline, _features, _frame, _together), strict=True):
         try:
             work(subject, rows, inputs, found)
         except NotLiftedError as reason:
@@ -126,6 +130,19 @@ def _features(subject: Subject, rows: Rows | None, inputs: pd.DataFrame, found: 
     for row, wanted in zip(rows, of_frame(inputs, subject.names), strict=True):
         _same(subject.names, given(framed(row)), wanted)
     found.row = lambda row: given(framed(row))
+
+
+def _frame(subject: Subject, rows: Rows | None, inputs: pd.DataFrame, found: Fast) -> None:
+    if rows is None or found.row is None:
+        raise NotLiftedError(found.reasons["features"])
+    framed = framing(inputs)
+    for place in range(0, len(rows), max(1, len(rows) // FRAMED)):
+        own = inputs.iloc[[place]]
+        made = framed(found.row(rows[place]))
+        _same(subject.names, of_frame(made, list(made.columns))[0], of_frame(own, subject.names)[0])
+        if _numbers(subject.scores(made).tolist()[0]) != _numbers(subject.scores(own).tolist()[0]):
+            raise NotLiftedError("scores differ in a frame made from values")
+    found.frame = framed
 
 
 def _together(subject: Subject, rows: Rows | None, inputs: pd.DataFrame, found: Fast) -> None:

@@ -1,14 +1,17 @@
-"""Scores by plain Python, where that was switched on; where it fails on a row, the frame is asked instead."""
+"""What plain Python does for a row, where that was switched on; where it fails, the frames are asked instead."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlgate.serving.fast.agreement import Fast
 from mlgate.serving.fast.lift import Score
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("mlgate.serving.fast")
 
@@ -24,6 +27,18 @@ def alone(fast: Fast, row: dict[str, Any]) -> tuple[list[Any], Score] | None:
         _failed(error)
         return None
     return (values, score) if _finite(score) else None
+
+
+def framed(fast: Fast, row: dict[str, Any]) -> tuple[list[Any], pd.DataFrame] | None:
+    """Features of one row, and their frame, for a pipeline that is not lifted; None where only `features` can tell."""
+    if fast.pipeline is not None or fast.row is None or fast.frame is None:
+        return None
+    try:
+        values = fast.row(row)
+        return values, fast.frame(values)
+    except Exception as error:
+        _failed(error)
+        return None
 
 
 def lifted(fast: Fast, rows: Iterable[Sequence[Any]]) -> list[Score] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlgate.packing.release import ModelCard
+from mlgate.serving.counters import counters
 from mlgate.serving.fast.agreement import PARTS, TOLERANCE, Fast, Part, Rows, Subject, judge, mixed
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def switch(
         )  # fmt: skip
     for part, why in written.off.items():
         found.off(part, why)
-    for part in () if wanted else PARTS[:2]:
+    for part in () if wanted else PARTS[:3]:
         found.off(part, "serving.fast is off")
     return _said(found)
 
@@ -99,8 +100,10 @@ def _read(path: Path, card: ModelCard) -> tuple[Agreement | None, str]:
 
 def _said(found: Fast) -> Fast:
     for part in PARTS:
-        if part in found.reasons:
-            log.warning("fast path, %s: off, %s", part, found.reasons[part])
+        reason = found.reasons.get(part, "")
+        counters().fast.labels(part, reason).set(0 if reason else 1)
+        if reason:
+            log.warning("fast path, %s: off, %s", part, reason)
         else:
             log.info("fast path, %s: on, it agreed on %d rows", part, found.rows)
     return found
