@@ -6,6 +6,7 @@ names are plain objects: an index of Arrow's strings is slower to look names up 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +30,21 @@ def framing(like: pd.DataFrame) -> Framing:
     """
     import pandas as pd
 
-    numbers: list[int] = []
-    others: list[tuple[int, Any, Any, Callable[..., Any]]] = []
+    others: dict[int, tuple[Any, Callable[..., Any]]] = {}
     for at, (name, dtype) in enumerate(like.dtypes.items()):
-        if dtype == np.float64:
-            numbers.append(at)
-        elif getattr(dtype, "kind", "O") in "fiub" and isinstance(dtype, np.dtype):
-            others.append((at, name, dtype, np.array))
+        if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
+            others |= {} if dtype == np.float64 else {at: (dtype, np.array)}
         elif isinstance(dtype, (pd.StringDtype, pd.CategoricalDtype)):
-            others.append((at, name, dtype, pd.array))
+            others[at] = dtype, pd.array
         else:
             raise NotLiftedError(f"feature {name} has dtype {dtype}")
-    names = pd.Index(like.columns[numbers], dtype=object)
+    names = pd.Index(like.columns, dtype=object)
 
     def run(values: Sequence[Any]) -> pd.DataFrame:
-        block = np.array([[values[at] for at in numbers]], dtype=np.float64)
-        frame = pd.DataFrame(block, columns=names, copy=False)
-        for at, name, dtype, array in others:
-            frame.insert(at, name, array([values[at]], dtype=dtype))
+        numbers = [math.nan if at in others else value for at, value in enumerate(values)]
+        frame = pd.DataFrame(np.array([numbers], dtype=np.float64), columns=names, copy=False)
+        for at, (dtype, array) in others.items():
+            frame.isetitem(at, array([values[at]], dtype=dtype))
         return frame
 
     return run
