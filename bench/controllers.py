@@ -34,7 +34,7 @@ from programs import program
 def main(argv: list[str] | None = None) -> int:
     """Run all, or those that are named."""
     parts: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
-        "kyverno": ("github.com/kyverno/kyverno", admission.run),
+        "kyverno": ("github.com/kyverno/kyverno", lambda work: on_a_cluster(admission.run, work)),
         "flux": (
             "github.com/fluxcd/kustomize-controller",
             lambda work: on_a_cluster(partial(following.run, flux), work),

@@ -27,6 +27,7 @@ PACKAGES = {
     "argocd": ("github.com/argoproj/argo-cd/v3", "./cmd"),
     "kustomize-controller": ("github.com/fluxcd/kustomize-controller", "."),
     "kyverno": ("github.com/kyverno/kyverno", "./cmd/cli/kubectl-kyverno"),
+    "kyverno-admission": ("github.com/kyverno/kyverno", "./cmd/kyverno"),
     "rollouts-controller": ("github.com/argoproj/argo-rollouts", "./cmd/rollouts-controller"),
     "source-controller": ("github.com/fluxcd/source-controller", "."),
 }

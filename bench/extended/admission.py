@@ -1,4 +1,4 @@
-"""`deploy/policy/key.yaml` judged by Kyverno: images really signed, or not, in a real registry."""
+"""`deploy/policy/key.yaml` judged by Kyverno, as a program and as a webhook: images really signed, or not."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import containers
+from cluster import Cluster
 from extensions import built
 from programs import program
 from signed_toy import TEMPLATE, Toy, make_keys, make_toy
+from webhook import ADMITTED, asked, kyverno
 
 POLICY = TEMPLATE / "deploy" / "policy" / "key.yaml"
 PASTED = re.compile(r"( *)-----BEGIN PUBLIC KEY-----\n *PASTE deploy/cosign\.pub\n *-----END PUBLIC KEY-----")
 
 
-def run(work: Path) -> dict[str, str]:
-    """What Kyverno says of each object, after it was compared with what it has to say."""
+def run(cluster: Cluster, work: Path) -> dict[str, dict[str, str]]:
+    """What Kyverno and the cluster that asks it say of each object, after it was compared with what has to be said."""
     ours, others = (make_keys(lambda name: str(program(name)), work / name) for name in ("ours", "others"))
     identity = {f"GIT_{who}_{what}": "ada" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     environ = identity | {
@@ -30,16 +32,55 @@ def run(work: Path) -> dict[str, str]:
         "TMPDIR_OF_TEST": str(work),
     }
     crane = str(program("crane"))
-    found = {}
     with patch.dict(os.environ, environ), containers.registry(crane, work / "blobs") as address:
         toy = make_toy(work / "toy", f"{address}/toy", ours, crane)
         policy = work / "policy.yaml"
         policy.write_text(filled((ours / "cosign.pub").read_text()))
-        for name, thing, expected in cases(toy, ours, others):
-            said = judged(policy, thing, work)
-            assert expected in said, f"{name}: expected {expected!r}, Kyverno says {said!r}"
-            found[name] = "admitted" if said == "admitted" else f"refused: {expected}"
+        wanted = list(cases(toy, ours, others))
+        found = {"program": compared(wanted, lambda thing, _: judged(policy, thing, work))}
+        with kyverno(cluster, policy, work):
+            found["webhook"] = compared(wanted, lambda thing, name: asked(cluster, thing, name))
+            found["webhook"] |= changed(cluster, wanted)
+        found["webhook"] |= left(cluster, wanted)
     return found
+
+
+Case = tuple[str, dict[str, Any], str]
+
+
+def compared(wanted: list[Case], say: Callable[[dict[str, Any], str], str]) -> dict[str, str]:
+    """What is said of each object, which gets a name of its own."""
+    found = {}
+    for number, (name, thing, expected) in enumerate(wanted):
+        said = say(thing, f"toy-{number}")
+        assert expected in said, f"{name}: expected {expected!r}, Kyverno says {said!r}"
+        found[name] = ADMITTED if said == ADMITTED else f"refused: {expected}"
+    return found
+
+
+def changed(cluster: Cluster, wanted: list[Case]) -> dict[str, str]:
+    """What follows from what was admitted: its pods come, and it takes no image that is not signed."""
+    names = [name for name, _, _ in wanted]
+    words, bare = ("-n", "toy-staging"), wanted[names.index("not signed")][1]["spec"]["containers"][0]["image"]
+    deployed = f"deployment/toy-{names.index('signed, a Deployment')}"
+    cluster.kubectl("wait", "--for=condition=Available", "--timeout=60s", deployed, *words)
+    done = cluster.call("set", "image", deployed, f"model={bare}", *words)
+    assert done.returncode, "a Deployment took an image that is not signed"
+    assert b"no statement about this image" in done.stderr, done.stderr
+    return {"its pods": "ready", "another image for it, not signed": "refused: no statement about this image"}
+
+
+def left(cluster: Cluster, wanted: list[Case]) -> dict[str, str]:
+    """What the cluster does once Kyverno is gone: nothing new in the namespaces of the policy, all in others."""
+    signed = wanted[0][1]
+    said = asked(cluster, signed, "late")
+    assert "failed calling webhook" in said, said
+    elsewhere = {**signed, "metadata": {**signed["metadata"], "namespace": "others"}}
+    assert asked(cluster, elsewhere, "late") == ADMITTED
+    return {
+        "signed, Kyverno is gone": "refused: failed calling webhook",
+        "the same, in a namespace of others": ADMITTED,
+    }
 
 
 def filled(key: str) -> str:
@@ -51,7 +92,7 @@ def filled(key: str) -> str:
     return text.replace("SLUG", "toy")
 
 
-def cases(toy: Toy, ours: Path, others: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
+def cases(toy: Toy, ours: Path, others: Path) -> Iterator[Case]:
     """Each object with a part of what has to be said of it."""
     unsigned, no_statement = "does not have a digest", "no statement about this image was signed with deploy/cosign.pub"
     signed = {}
