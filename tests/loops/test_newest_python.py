@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.loop, pytest.mark.thorough]
 
 
 def test_the_whole_loop_is_told_to_its_end_under_the_newest_python(
-    run, bake, template, other_python, ended, tmp_path
+    run, bake, template, other_python, ended, module_folder
 ) -> None:
     offered = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))["python_version"]
     newest = max(offered, key=lambda version: int(version.split(".")[1]))
     if sys.version_info[:2] == tuple(map(int, newest.split("."))):
         pytest.skip(f"these tests run on {newest} themselves: test_default_use_case.py is that loop")
     python = other_python(newest)
-    repository = bake(tmp_path / "bake", python_version=newest)
+    repository = bake(module_folder("newest") / "bake", python_version=newest)
     give_ports(repository)
     ended(repository)
     assert run(["git", "commit", "-qam", "ports of their own"], repository).returncode == 0
