@@ -29,7 +29,7 @@ def upgrade(root: Path = ROOT) -> list[Move]:
         moved = programs(module)
         install(root, versions(module).get("github.com/sigstore/cosign/v3", ""))
         for own in sorted(path.parent for path in module.glob("*/go.mod")):
-            if described(own)["Tool"]:
+            if tools(own):
                 moved += programs(own)
         return [*moved, *cluster(module / "cluster"), *sources(module / "extensions")]
 
@@ -37,7 +37,7 @@ def upgrade(root: Path = ROOT) -> list[Move]:
 def programs(module: Path) -> list[Move]:
     """Move each tool on its own, so that one that can't be had holds back no other."""
     before, stuck = versions(module), []
-    for package in (tool["Path"] for tool in described(module)["Tool"]):
+    for package in tools(module):
         try:
             run(module, "get", f"{package}@latest")
         except StuckError as error:
@@ -107,13 +107,17 @@ def install(root: Path, version: str) -> None:
 
 def versions(module: Path) -> dict[str, str]:
     """What a module requires by name, or holds a tool: path → version."""
-    found = described(module)
-    tools = [tool["Path"] for tool in found.get("Tool") or []]
+    held = tools(module)
     return {
         entry["Path"]: entry["Version"]
-        for entry in found["Require"]
-        if not entry.get("Indirect") or any(f"{tool}/".startswith(f"{entry['Path']}/") for tool in tools)
+        for entry in described(module)["Require"]
+        if not entry.get("Indirect") or any(f"{tool}/".startswith(f"{entry['Path']}/") for tool in held)
     }
+
+
+def tools(module: Path) -> list[str]:
+    """The packages that a module holds as its tools; not every Go names the key where there are none."""
+    return [tool["Path"] for tool in described(module).get("Tool") or []]
 
 
 def described(module: Path, file: str = "go.mod") -> dict[str, Any]:
