@@ -25,6 +25,7 @@ ANSWER_SECONDS = 120
 HOLD_SECONDS = 60.0  # that a request waits while the release's copy is being started again
 SETTLE_SECONDS = 0.3  # after a connection broke: then a dying copy has closed the others, and its port, as well
 HELD_MOST = 1_000  # requests that wait at once
+WHOLE_BYTES = 1024**2  # of an answer that is had whole before the client is told anything
 log = logging.getLogger("mlgate.proxy")
 
 
@@ -115,7 +116,9 @@ class Forwarder:
             for name, value in answer.headers.items():
                 if name.lower() not in HOP_BY_HOP:
                     response.headers.add(name, value)
-            return await self._copy(answer, response, request)
+            # A service writes head and body apart: who is killed between the two has answered nothing.
+            whole = await answer.read() if (answer.content_length or WHOLE_BYTES) < WHOLE_BYTES else None
+            return await self._copy(answer, response, request, whole)
 
     async def _ready(self, target: Target) -> bool:
         async with self._client().get(f"{target.replica.url}/readyz") as answer:
@@ -138,10 +141,12 @@ class Forwarder:
 
     @staticmethod
     async def _copy(
-        answer: aiohttp.ClientResponse, response: web.StreamResponse, request: web.BaseRequest
+        answer: aiohttp.ClientResponse, response: web.StreamResponse, request: web.BaseRequest, whole: bytes | None
     ) -> web.StreamResponse:
         try:
             await response.prepare(request)
+            if whole:
+                await response.write(whole)
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
             await response.write_eof()
