@@ -10,8 +10,8 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def ended(mlgate) -> Iterator[Callable[[Path], None]]:
-    """`ended(repository)`: whatever its environments run is stopped when the module ends."""
+def ended(mlgate, module_folder) -> Iterator[Callable[[Path], None]]:
+    """`ended(repository)`: whatever its environments run is stopped when the module ends, before its folder goes."""
     with ExitStack() as stack:
 
         def register(repository: Path) -> None:
