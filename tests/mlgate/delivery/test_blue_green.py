@@ -200,6 +200,17 @@ def test_a_request_that_kills_is_asked_twice_and_no_more(served: Project) -> Non
     assert len((served.environment_state("staging") / "died").read_text().split()) == 2
 
 
+def test_a_start_that_fails_once_fails_no_request(served: Project) -> None:
+    """An engine that could not start the copy at that moment, as a Docker daemon whose network is being set up."""
+    deploy(served, "a")
+    (served.environment_state("staging") / "broken").write_text("once")
+    kill(served)
+    assert version_that_answers() == A.version
+    now = engine.running(served, "staging")
+    assert now is not None
+    assert now.restarts == 2
+
+
 def test_nobody_waits_for_a_release_that_cannot_start_again(served: Project) -> None:
     deploy(served, "a")
     (served.environment_state("staging") / "broken").touch()

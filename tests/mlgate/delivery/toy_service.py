@@ -86,7 +86,10 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-if fault == "dies-at-start" or Path(os.environ["MLGATE_ENVIRONMENT_STATE"], "broken").exists():
+broken = Path(os.environ["MLGATE_ENVIRONMENT_STATE"], "broken")
+if fault == "dies-at-start" or broken.exists():
+    if broken.exists() and broken.read_text() == "once":
+        broken.unlink()
     sys.exit("RuntimeError: the model cannot be read")
 if fault == "abrupt":  # it finishes nothing once it is told to end
     uvicorn.Server.handle_exit = lambda *_: os._exit(1)  # type: ignore[method-assign]

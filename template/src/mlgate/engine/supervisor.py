@@ -37,6 +37,7 @@ class Supervisor:
     upstream: Upstream | None = None
     started: float = field(default_factory=time.time)
     restarts: int = 0
+    failed: int = 0  # starts, since a copy answered last
     problem: str = ""
     draining: set[Target] = field(default_factory=set)
     _stamp: object = None
@@ -81,7 +82,7 @@ class Supervisor:
 
     def _switch(self, replica: Replica) -> None:
         former, self.forwarder.target = self.forwarder.target, Target(replica)
-        self.forwarder.patience = HOLD_SECONDS
+        self.forwarder.patience, self.failed = HOLD_SECONDS, 0
         log.info("release %s answers now (pid %d, port %d)", replica.version, replica.pid, replica.port)
         if former and former.replica.pid != replica.pid:
             self.draining.add(former)
@@ -131,7 +132,9 @@ class Supervisor:
                 copies.stop(fresh)
             raise
         except InfraError as error:
-            self.problem, self.forwarder.patience = str(error), 0  # nobody waits for a release that can't start
+            self.problem, self.failed = str(error), self.failed + 1
+            if self.failed > 1:  # once may be the engine's fault; nobody waits for a release that can't start
+                self.forwarder.patience = 0
             log.error("%s", error)
             if fresh:
                 await self._stop(fresh)
