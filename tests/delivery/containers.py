@@ -23,8 +23,6 @@ from typing import Any
 import httpx
 from mounts import unmount
 
-from mlgate.engine.pids import alone
-
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "bases"
 DEBIAN = ("bookworm", "http://deb.debian.org/debian")
 PACKAGES = "python3,ca-certificates"
@@ -96,12 +94,10 @@ def dockerd() -> Iterator[str]:
         command = [
             "dockerd", "--data-root", f"{root}/data", "--exec-root", f"{root}/exec", "--pidfile", f"{root}/pid",
             "-H", host, "--bridge", name, "--fixed-cidr", subnet.replace(".1/", ".0/"), "--config-file", f"{root}/none",
+            "--iptables=false",  # its chains are the machine's: one that starts takes them from another that publishes
         ]  # fmt: skip
         (root / "none").write_text("{}")
-        with contextlib.ExitStack() as stack:
-            with alone(CACHE.with_name("dockerd.lock"), 600, "starting a Docker daemon"):
-                # Two at once make and delete the same chains of iptables, and one of them ends with that.
-                stack.enter_context(started(command, root / "log", lambda: answers(host)))
+        with started(command, root / "log", lambda: answers(host)):
             yield host
             ended(host)
     finally:

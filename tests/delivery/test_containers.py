@@ -44,6 +44,15 @@ def test_a_published_port_answers_on_loopback(docker_say, base_image: str) -> No
         docker_say("rm", "-f", name)
 
 
+def test_a_daemon_makes_no_rule_in_the_firewall_of_the_machine(
+    docker: dict[str, str], needs: Callable[..., None]
+) -> None:
+    """Such rules are in chains that each daemon makes anew when it starts, whoever publishes a port at that moment."""
+    needs("iptables-save")
+    bridge = Path(docker["DOCKER_HOST"].removeprefix("unix://")).with_name("bridge").read_text()
+    assert bridge not in containers.quiet("iptables-save")
+
+
 def test_a_base_image_whose_making_failed_leaves_nothing_mounted_and_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
