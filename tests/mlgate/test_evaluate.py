@@ -492,6 +492,16 @@ def test_red_verdict_is_always_judged_again(project: Project) -> None:
     assert "nothing changed: the verdict stands" not in evaluate.run(project).notes
 
 
+def test_case_7_a_verdict_does_not_stand_on_a_snapshot_that_became_a_symlink(project: Project) -> None:
+    """To the same rows: where it points now says nothing about where it will."""
+    train(project, table())
+    assert evaluate.run(project).status == "pass"
+    project.raw.symlink_to(project.raw.rename(project.root.parent / "elsewhere.parquet"))
+    report = evaluate.run(project)
+    (holdout,) = (check for check in report.checks if check.id == "holdout")
+    assert (holdout.status, "is a symlink" in holdout.evidence) == ("fail", True)
+
+
 def test_new_champion_or_changed_holdout_ends_a_standing_verdict(project: Project) -> None:
     card = train(project, table())
     evaluate.run(project)

@@ -19,10 +19,10 @@ RETRAINED = "retrain"  # folder of the reports that `retrain` brought from its s
 
 
 def evaluation_key(project: Project) -> str:
-    """Digest of everything that `evaluate` looks at; empty where a part is missing, which is never a match."""
+    """Digest of everything that `evaluate` looks at; empty where a part is missing or a symlink: never a match."""
     root = project.root
     files = [project.raw, root / "data" / "split.json", project.models / "model.json"]
-    if not all(path.is_file() for path in files):
+    if any(path.is_symlink() or not path.is_file() for path in files):
         return ""
     said = project.params.model_dump(mode="json")
     lock = root / "uv.lock"
