@@ -104,7 +104,7 @@ def starts(repository: Path, environ: dict[str, str]) -> dict:
 
 
 def in_container(tag: str, environ: dict[str, str]) -> tuple[float, float]:
-    from containers import free_port
+    from mlgate.engine.replica import free_port
 
     port = free_port()
     options = ["--read-only", "--tmpfs", "/tmp", "-p", f"127.0.0.1:{port}:3000"]
@@ -123,7 +123,7 @@ def in_container(tag: str, environ: dict[str, str]) -> tuple[float, float]:
 
 def in_process(bento: Path, state: Path, environ: dict[str, str]) -> float:
     """`bentoml serve` as its documentation has it, with nothing of ours but where the release is."""
-    from containers import free_port
+    from mlgate.engine.replica import free_port
 
     port = free_port()
     own = {

@@ -18,6 +18,8 @@ from deployed import DEPLOY
 from extensions import built, source
 from following import NAMESPACE, answers
 
+from mlgate.engine.replica import free_port, free_ports
+
 MODULE = "github.com/argoproj/argo-cd/v3"
 LOOKS_EVERY = "20s"
 OWN = {"app.kubernetes.io/part-of": "argocd"}
@@ -81,7 +83,7 @@ def controllers(cluster: Cluster, work: Path) -> Iterator[None]:
         "ARGOCD_RECONCILIATION_TIMEOUT": LOOKS_EVERY, "ARGOCD_RECONCILIATION_JITTER": "0s",
         "ARGOCD_FAKE_IN_CLUSTER": "true",
     }  # fmt: skip
-    redis = containers.free_port()
+    redis = free_port()
     with contextlib.ExitStack() as stack, patch.dict(os.environ, environ):
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(redis), "--save", "", "--dir", own]
         stack.enter_context(containers.started(command, work / "redis.log", lambda: _listens(redis)))
@@ -94,7 +96,7 @@ def controllers(cluster: Cluster, work: Path) -> Iterator[None]:
 
 def _programs(redis: int) -> dict[str, tuple[str, list[str]]]:
     """For each program, where it answers once it runs, and its flags."""
-    server, metrics, sets, *others, applications = (f"127.0.0.1:{containers.free_port()}" for _ in range(6))
+    server, metrics, sets, *others, applications = (f"127.0.0.1:{port}" for port in free_ports(6))
     probe, hook = others
     asks = ["--namespace=argocd", "--repo-server-plaintext"]
     return {

@@ -20,6 +20,7 @@ from following import answers, until
 from programs import program
 from watching import metrics_of_pods, prometheus
 
+from mlgate.engine.replica import free_port
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release
 from mlgate.project import Project
@@ -41,8 +42,8 @@ def run(cluster: Cluster, work: Path) -> dict[str, Any]:
         prometheus(work, metrics) as url,
     ):
         _shorten(project, url)
-        health = containers.free_port()
-        flags = ["--leader-elect=false", f"--healthzPort={health}", f"--metricsPort={containers.free_port()}"]
+        health = free_port()
+        flags = ["--leader-elect=false", f"--healthzPort={health}", f"--metricsPort={free_port()}"]
         command = [str(built("rollouts-controller")), *flags]
         ready = answers(f"http://127.0.0.1:{health}/healthz")
         with containers.started(command, work / "rollouts.log", ready):

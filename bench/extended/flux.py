@@ -14,6 +14,8 @@ from deployed import DEPLOY
 from extensions import built
 from following import NAMESPACE, answers
 
+from mlgate.engine.replica import free_port
+
 
 def prepare(cluster: Cluster, url: str) -> None:
     cluster.kubectl("create", "namespace", "flux-system")
@@ -39,7 +41,7 @@ def _state(cluster: Cluster) -> str:
 @contextlib.contextmanager
 def controllers(cluster: Cluster, work: Path) -> Iterator[None]:
     """Flux's two controllers that this needs, until the block ends."""
-    artifacts = f"127.0.0.1:{containers.free_port()}"
+    artifacts = f"127.0.0.1:{free_port()}"
     more = {
         "source-controller": [
             f"--storage-path={work / 'artifacts'}", f"--storage-addr={artifacts}", f"--storage-adv-addr={artifacts}",
@@ -50,7 +52,7 @@ def controllers(cluster: Cluster, work: Path) -> Iterator[None]:
     environ = {"KUBECONFIG": str(cluster.kubeconfig), "RUNTIME_NAMESPACE": "flux-system", "TMPDIR": str(work)}
     with contextlib.ExitStack() as stack, patch.dict(os.environ, environ):
         for name, flags in more.items():
-            health = f"127.0.0.1:{containers.free_port()}"
+            health = f"127.0.0.1:{free_port()}"
             command = [str(built(name)), "--metrics-addr=0", f"--health-addr={health}", *flags]
             stack.enter_context(containers.started(command, work / f"{name}.log", answers(f"http://{health}/healthz")))
         yield

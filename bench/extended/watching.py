@@ -15,6 +15,8 @@ from cluster import Cluster
 from following import answers
 from loopback import Door, served
 
+from mlgate.engine.replica import free_port
+
 SCRAPED = """\
 global: {scrape_interval: 1s}
 scrape_configs: [{job_name: pods, http_sd_configs: [{url: "http://METRICS/pods", refresh_interval: 1s}]}]
@@ -85,7 +87,7 @@ def said(version: str, fault: str, past: float) -> str:
 @contextlib.contextmanager
 def prometheus(work: Path, metrics: str) -> Iterator[str]:
     """The address of a Prometheus that watches what `metrics` lists."""
-    port = containers.free_port()
+    port = free_port()
     path = work / "prometheus.yaml"
     path.write_text(SCRAPED.replace("METRICS", metrics))
     command = [

@@ -16,6 +16,8 @@ from cluster import Cluster
 from extensions import built, source
 from following import until
 
+from mlgate.engine.replica import free_port
+
 MODULE = "github.com/kyverno/kyverno"
 ADMITTED = "admitted"
 # What its Deployment tells it of itself.
@@ -36,12 +38,12 @@ def kyverno(cluster: Cluster, policy: Path, work: Path) -> Iterator[None]:
         cluster.kubectl("wait", "--for=condition=Established", "--timeout=120s", *kinds)
     for name in ("kyverno", "toy-staging", "others"):
         cluster.kubectl("create", "namespace", name)
-    port = containers.free_port()
+    port = free_port()
     command = [
         str(built("kyverno-admission")), f"--kubeconfig={cluster.kubeconfig}", f"--serverIP=127.0.0.1:{port}",
         "--webhookServerHost=127.0.0.1", f"--webhookServerPort={port}", "--caSecretName=kyverno-ca",
         "--tlsSecretName=kyverno-tls", "--metricsHost=127.0.0.1",
-        f"--metricsPort={containers.free_port()}", "--controllerRuntimeMetricsAddress=0",
+        f"--metricsPort={free_port()}", "--controllerRuntimeMetricsAddress=0",
         "--backgroundServiceAccountName=system:serviceaccount:kyverno:background",
         "--reportsServiceAccountName=system:serviceaccount:kyverno:reports", "--admissionReports=false",
     ]  # fmt: skip

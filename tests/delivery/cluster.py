@@ -12,7 +12,6 @@ import http.server
 import json
 import os
 import secrets
-import socket
 import subprocess
 import threading
 import time
@@ -20,17 +19,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlgate.engine.replica import free_ports
+
 CONTROLLERS = "deployment-controller,replicaset-controller,namespace-controller,serviceaccount-controller"
 CONTROLLERS += ",endpoints-controller,endpointslice-controller,disruption-controller,garbage-collector-controller"
 
 
 BROKEN = "sha256:" + "bad0" * 16  # pods with this data version never get ready
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class ToyService:
@@ -125,7 +120,7 @@ def control_plane(program: str, folder: Path, target: int) -> Iterator[Cluster]:
 
 
 def _start(program: str, folder: Path, start: Callable[..., subprocess.Popen[bytes]], target: int) -> Cluster:
-    store, peer, port, kubelet = (free_port() for _ in range(4))
+    store, peer, port, kubelet, manager, scheduler = free_ports(6)
     key, token = _keys(folder), secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,1,system:masters\n")
     at, between, url = f"http://127.0.0.1:{store}", f"http://127.0.0.1:{peer}", f"https://127.0.0.1:{port}"
@@ -149,9 +144,9 @@ def _start(program: str, folder: Path, start: Callable[..., subprocess.Popen[byt
     own, local = f"--kubeconfig={cluster.kubeconfig}", "--bind-address=127.0.0.1"
     start(
         "kube-controller-manager", own, local, "--leader-elect=false", f"--service-account-private-key-file={key}",
-        f"--controllers={CONTROLLERS}", f"--secure-port={free_port()}", f"--cert-dir={certificates}",
+        f"--controllers={CONTROLLERS}", f"--secure-port={manager}", f"--cert-dir={certificates}",
     )  # fmt: skip
-    start("kube-scheduler", own, local, "--leader-elect=false", f"--secure-port={free_port()}")
+    start("kube-scheduler", own, local, "--leader-elect=false", f"--secure-port={scheduler}")
     start(
         "kwok", own, "--manage-all-nodes=true", "--node-ip=127.0.0.1", f"--node-port={kubelet}", "--enable-crds=",
         f"--config={_played(folder, target)}", f"--server-address=127.0.0.1:{kubelet}",

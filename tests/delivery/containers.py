@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -23,6 +22,8 @@ from typing import Any
 import httpx
 from mounts import unmount
 
+from mlgate.engine.replica import free_port
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlgate" / "bases"
 DEBIAN = ("bookworm", "http://deb.debian.org/debian")
 PACKAGES = "python3,ca-certificates"
@@ -36,12 +37,6 @@ def quiet(*command: str, environ: dict[str, str] | None = None, stdin: bytes | N
     said = (done.stderr or done.stdout).decode("utf-8", "replace")
     assert done.returncode == 0, f"{' '.join(command)}: {said}"
     return done.stdout.decode().strip()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

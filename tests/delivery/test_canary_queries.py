@@ -12,6 +12,8 @@ import pytest
 import yaml
 from deployed import DEPLOY
 
+from mlgate.engine.replica import free_port
+
 START, MINUTES, EVERY = 1_700_000_000, 40, 30
 BOUNDS = ("0.005", "0.01", "0.05", "+Inf")
 CELLS = ("0", "0.1", "0.5")
@@ -64,7 +66,7 @@ def prometheus(needs: Callable[..., None], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "recorded").write_text(recorded())
     (folder / "none.yaml").write_text("{}")
-    data, port = folder / "data", containers.free_port()
+    data, port = folder / "data", free_port()
     containers.quiet("promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "recorded"), str(data))
     url = f"http://127.0.0.1:{port}"
     command = [

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from mounts import mounted
 
+from mlgate.engine.replica import free_port
+
 
 def test_the_base_image_is_pulled_by_digest_and_runs_python(docker_say, base_image: str) -> None:
     docker_say("pull", "-q", base_image)
@@ -26,7 +28,7 @@ def test_a_base_image_has_the_same_digest_each_time_it_is_pushed(crane: str, reg
 
 
 def test_a_published_port_answers_on_loopback(docker_say, base_image: str) -> None:
-    port = containers.free_port()
+    port = free_port()
     serve = ["python3", "-m", "http.server", "8000"]
     name = docker_say("run", "-d", "--rm", "-p", f"127.0.0.1:{port}:8000", base_image, *serve)
     try:

@@ -14,6 +14,7 @@ import containers
 import pytest
 from signed_toy import DPKG, Toy, push
 
+from mlgate.engine.replica import free_port
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.files import digest
 from mlgate.image import registry as asked
@@ -333,7 +334,7 @@ def test_case_22_a_registry_that_is_down_ends_a_deploy_and_changes_nothing(
 ) -> None:
     monkeypatch.setattr(asked, "FIRST_PAUSE", 0.01)
     digest = "sha256:" + "1" * 64
-    toy.repository = f"127.0.0.1:{containers.free_port()}/toy"
+    toy.repository = f"127.0.0.1:{free_port()}/toy"
     toy.params()
     release = toy.release("one", container=f"{toy.repository}@{digest}")
     with pytest.raises(InfraError, match="failed 4 times") as caught:
@@ -344,7 +345,7 @@ def test_case_22_a_registry_that_is_down_ends_a_deploy_and_changes_nothing(
 
 def test_case_22_signatures_that_can_t_be_read_are_no_verdict(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosign, "PAUSE", 0.01)
-    away = f"127.0.0.1:{containers.free_port()}/toy@sha256:{'1' * 64}"
+    away = f"127.0.0.1:{free_port()}/toy@sha256:{'1' * 64}"
     with pytest.raises(InfraError, match="can't read the signatures"):
         cosign.statements(away, toy.folder / "trusted" / "cosign.pub")
 

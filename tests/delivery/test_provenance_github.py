@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import containers
 import pytest
 from signed_toy import Toy
 from workflow_identity import Authority
 
+from mlgate.engine.replica import free_port
 from mlgate.errors import ConfigError, InfraError
 from mlgate.ledger import Ledger
 from mlgate.packing.release import Release
@@ -102,7 +102,7 @@ def test_a_workflow_s_word_that_a_gate_was_red_is_believed(delivered: Any, autho
 
 
 def test_case_22_a_registry_that_gh_can_t_ask_is_no_verdict(delivered: Any) -> None:
-    away = f"127.0.0.1:{containers.free_port()}/toy@sha256:{'1' * 64}"
+    away = f"127.0.0.1:{free_port()}/toy@sha256:{'1' * 64}"
     with pytest.raises(InfraError, match="did not answer"):
         github.statements(away, "github.com/someone/models")
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import httpx
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from mlgate.engine.replica import free_ports
 
 
 def give_ports(repository: Path) -> None:
     """Other ports than the defaults, so that loops can run side by side and beside a developer's demo."""
     path = repository / "params.yaml"
     text = path.read_text(encoding="utf-8")
-    for environment in ("staging", "production"):
-        text, found = re.subn(rf"(?m)^(    {environment}: )\d+", rf"\g<1>{free_port()}", text)
+    for environment, port in zip(("staging", "production"), free_ports(2), strict=True):
+        text, found = re.subn(rf"(?m)^(    {environment}: )\d+", rf"\g<1>{port}", text)
         assert found == 1
     path.write_text(text, encoding="utf-8")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from typing import Any
 
 import yaml
 from forge.server import Forge, Token
+
+from mlgate.engine.replica import free_port
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 USES = re.compile(r"uses:\s*([\w.-]+/[\w.-]+)((?:/[\w.-]+)*)@([0-9a-f]{40})")
@@ -253,9 +254,3 @@ def read_log(home: Path, code: int) -> Done:
     attested = [json.loads(line) for line in (home / "attested").read_text(encoding="utf-8").splitlines()]
     cached = dict(line.split(" ", 1) for line in (home / "cached").read_text(encoding="utf-8").splitlines())
     return Done(code, jobs, attested, cached, "\n".join(dict.fromkeys(summaries)), "\n".join(said))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

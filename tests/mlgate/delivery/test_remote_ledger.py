@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy_repository import commit_all, free_ports, git, make_release
+from toy_repository import commit_all, git, make_release
 
 from mlgate.cli import main
+from mlgate.engine.replica import free_port
 from mlgate.errors import ConfigError, DataError, InfraError
 from mlgate.ledger import Ledger, Overtaken, Rewritten, remote
 from mlgate.ledger.order import require_newest
@@ -293,7 +294,7 @@ class Flaky:
 @pytest.fixture
 def served(origin: Path, tmp_path: Path) -> Iterator[int]:
     """The port of a Git server that has `origin` and takes pushes."""
-    (port,) = free_ports(1)
+    port = free_port()
     flags = ["--reuseaddr", "--export-all", "--enable=receive-pack", f"--base-path={tmp_path}"]
     daemon = subprocess.Popen(
         ["git", "daemon", *flags, "--listen=127.0.0.1", f"--port={port}"], stderr=subprocess.DEVNULL

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ import pandas as pd
 import psutil
 
 from mlgate.engine.records import Launch
+from mlgate.engine.replica import free_ports
 from mlgate.engine.smoke import smoke
 from mlgate.packing.release import Release, image_digest
 from mlgate.project import Project
@@ -30,18 +29,6 @@ gates: {{metric: roc_auc, floor: {{threshold: 0.5}}, champion: {{margin: 0.1}}}}
 monitor: {{window: 1d}}
 serving: {{ports: {{staging: {staging}, production: {production}}}, max_rows: 100}}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, below those that the system itself gives out to whoever asks for any."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(range(12_000, 32_000), 1_000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no free port")
 
 
 STAGING, PRODUCTION, OTHER = free_ports(3)  # other ones in each worker of pytest

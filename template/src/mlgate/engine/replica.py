@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from mlgate.errors import InfraError
 from mlgate.project import bytecode
 
 PORT, NAME = "{port}", "{name}"
+PORTS = range(12_000, 30_000)  # Linux gives out from 32,768 on, macOS from 49,152
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 KEPT_LOGS = 20
@@ -139,9 +141,22 @@ def sweep(state: State, keep: Replica | None = None) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nothing listens on, below those that a system gives out by itself.
+
+    One of those could be anybody's before the copy listens: BentoML alone takes two, and each connection has one.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise InfraError("no port is free", f"stop what listens on {PORTS.start} to {PORTS.stop}")
 
 
 def tail(log: Path, lines: int = 6) -> str:
