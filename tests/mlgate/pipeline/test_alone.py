@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
+
+from mlgate.engine.replica import free_port
 
 BLOCK = """
 import sys
@@ -27,9 +28,7 @@ def test_a_release_answers_its_golden_rows_with_mlflow_and_dvc_out_of_reach(pack
     (source,) = (packaged / ".mlgate" / "releases").iterdir()
     (tmp_path / "block").mkdir()
     (tmp_path / "block" / "sitecustomize.py").write_text(BLOCK)
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
+    port = free_port()
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mlgate.engine.replica import free_port
 from mlgate.packing.release import read_card
 
 
@@ -24,9 +24,7 @@ from mlgate.packing.release import read_card
 def server(module_folder: Callable[[str], Path], environ: dict[str, str]) -> Iterator[str]:
     """A real `mlflow server` on loopback, with a database and artifacts behind it."""
     folder = module_folder("mlflow-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/runs.db", "--artifacts-destination", str(folder / "artifacts"),

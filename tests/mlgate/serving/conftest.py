@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import pytest
 from serving_bundle import Bundle, build
+
+from mlgate.engine.replica import free_port
 
 JSON = {"content-type": "application/json"}
 
@@ -85,9 +86,7 @@ def start(bundle: Bundle) -> Callable[..., Any]:
     def _start(
         folder: Path, root: Path | None = None, until: Callable[[Server], bool] = Server.ready, **extra: str
     ) -> Iterator[Server]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         state = folder / "environments" / "staging"
         state.mkdir(parents=True, exist_ok=True)
         environ = os.environ | {

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from serving_bundle import Bundle, as_rows, read_params
 
 from mlgate.engine import bluegreen
 from mlgate.engine.records import Launch
-from mlgate.engine.replica import PORT
+from mlgate.engine.replica import PORT, free_port
 from mlgate.project import Project
 from mlgate.serving.prediction_log import read
 
@@ -104,9 +103,7 @@ def worker_of(pid: int) -> int:
 def test_case_30_behind_the_proxy_sigterm_and_a_killed_worker_cost_no_request(bundle: Bundle, tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / "src" / "model").mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (root / "params.yaml").write_text(yaml.safe_dump(read_params(ports={"staging": port, "production": 1})))
     project = Project(root)
     folder = project.environment_state("staging")
