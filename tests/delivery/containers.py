@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -158,11 +159,18 @@ def kept_layer() -> Path:
 
 
 def base_layer() -> Path:
-    """A small Debian with Python as one compressed layer: made once (a minute)."""
-    (suite, mirror), path = DEBIAN, kept_layer()
-    if path.is_file():
-        return path
+    """A small Debian with Python as one compressed layer: made once (a minute), by one process while others wait."""
+    path = kept_layer()
     CACHE.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that make it make two different ones
+        if not path.is_file():
+            _make_layer(path)
+    return path
+
+
+def _make_layer(path: Path) -> None:
+    suite, mirror = DEBIAN
     with tempfile.TemporaryDirectory(prefix="mlgate-base-") as work:
         root = Path(work) / "root"
         try:
@@ -174,7 +182,6 @@ def base_layer() -> Path:
             archive.add(root, arcname=".", filter=_kept)
         whole = shutil.copyfile(made, path.with_suffix(f".{os.getpid()}"))
         whole.rename(path)
-    return path
 
 
 def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -73,6 +73,23 @@ def test_a_base_image_whose_making_failed_leaves_nothing_mounted_and_no_file(
         containers.base_layer()
     assert mounted(temporary) == []
     assert list(temporary.iterdir()) == []
+    assert not containers.kept_layer().exists()
+
+
+def test_a_base_image_that_two_workers_need_at_once_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would make another one, and who pushed the first would not find it again."""
+    (programs := tmp_path / "bin").mkdir()
+    script = f'#!/bin/sh\necho made >> {tmp_path}/log\nsleep 0.5\nmkdir "$4" && echo $$ > "$4/file"\n'
+    (programs / "debootstrap").write_text(script)
+    (programs / "debootstrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(containers, "CACHE", tmp_path / "bases")
+    with ThreadPoolExecutor(3) as pool:
+        layers = list(pool.map(lambda _: containers.base_layer().read_bytes(), range(3)))
+    assert (tmp_path / "log").read_text() == "made\n"
+    assert len(set(layers)) == 1
 
 
 @pytest.mark.thorough

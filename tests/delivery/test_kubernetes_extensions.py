@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import Cluster
+from cluster import Cluster, ToyService, control_plane
 from deployed import DEPLOY, commit, make_project, make_release
 from extensions import PACKAGES, PINS, definitions, version, wanted
 
@@ -30,16 +30,21 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def extended(control_plane: Cluster) -> Iterator[Cluster]:
-    """The API server with the definitions that the makers publish, and as other tests know it again afterwards."""
-    paths = [word for path in definitions() for word in ("-f", str(path))]
-    control_plane.kubectl("apply", "--server-side", *paths)
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
-    names = ("argocd", "flux-system", "toy-production")
-    control_plane.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
-    yield control_plane
-    control_plane.kubectl("delete", "--timeout=60s", *paths)
-    control_plane.kubectl("delete", "--timeout=60s", "namespace", *names)
+def extended(
+    program: Callable[[str], str], module_folder: Callable[[str], Path], toy_service: ToyService
+) -> Iterator[Cluster]:
+    """An API server of this module's own with the definitions that the makers publish.
+
+    Other tests need one that does not know them, and one whose kinds were asked for may take minutes to forget them
+    ("could not list instances: storage is (re)initializing").
+    """
+    with control_plane(program("cluster"), module_folder("cluster") / "state", toy_service.port) as cluster:
+        paths = [word for path in definitions() for word in ("-f", str(path))]
+        cluster.kubectl("apply", "--server-side", *paths)
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
+        names = ("argocd", "flux-system", "toy-production")
+        cluster.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names))
+        yield cluster
 
 
 def test_what_is_kept_for_this_checkout_is_what_it_asks_for() -> None:
