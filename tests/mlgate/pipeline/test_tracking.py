@@ -66,6 +66,26 @@ def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missi
     assert digest == card["train_digest"].removeprefix("sha256:")[:36]
 
 
+def test_as_many_threads_as_the_card_says_make_the_same_bytes_again(project: Path, mlgate: Any, run: Any) -> None:
+    """An auditor's machine has more or fewer cores: sums of other parts differ in the last bits."""
+    threads = "from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as f; print(f())"
+    made = []
+
+    def look(**environ: str) -> None:
+        card = json.loads((project / "models" / "model.json").read_bytes())
+        assert str(card["threads"]) == run([sys.executable, "-c", threads], project, **environ).stdout.strip()
+        made.append(card["digest"])
+
+    look()
+    for taken in ("1", "3", "1"):
+        for path in (project / "models").iterdir():
+            path.unlink()
+        done = mlgate(project, "train", OMP_NUM_THREADS=taken)
+        assert done.returncode == 0, done.stderr
+        look(OMP_NUM_THREADS=taken)
+    assert made[1] == made[3] != made[2]
+
+
 KILLED = """
 import os, signal, sys
 import mlflow

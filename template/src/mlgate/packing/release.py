@@ -44,6 +44,7 @@ class ModelCard(_Record):
     holdout_digest: str
     holdout_rows: int
     params: dict[str, Any] = Field(default_factory=dict, description="the `model` section")
+    threads: int | None = Field(default=None, description="of OpenMP in training: another number sums in another order")
 
 
 class MetricValue(_Record):

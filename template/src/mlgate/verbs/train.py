@@ -123,6 +123,7 @@ def _write(project: Project, folder: Path, fitted: Fitted, frame: Any, inputs: s
     from mlgate.files import digest, write_json
     from mlgate.packing.release import ModelCard
     from mlgate.training import modelfile
+    from mlgate.training.threads import threads
     from mlgate.versions.snapshot import encode
 
     params, parts = project.params, fitted.split
@@ -150,6 +151,7 @@ def _write(project: Project, folder: Path, fitted: Fitted, frame: Any, inputs: s
         holdout_digest=parts.holdout_digest,
         holdout_rows=int(parts.holdout.sum()),
         params=params.model,
+        threads=threads(),
     )
     write_json(folder / "model.json", card.model_dump(mode="json"))
     return card
