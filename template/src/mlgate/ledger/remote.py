@@ -27,7 +27,8 @@ HOPELESS = re.compile(
 )
 RACE = re.compile(
     r"\[rejected\]|stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|already exists"
-    r"|incorrect old value|failed to lock",
+    r"|incorrect old value|failed to lock"
+    r"|unable to migrate objects",  # the remote tidies up its folders while it takes the push
     re.IGNORECASE,
 )
 
