@@ -228,6 +228,38 @@ def test_a_remote_that_refuses_says_so_and_changes_nothing(origin: Path, tmp_pat
     write(again(one), B)
 
 
+# A folder of objects that is a file when Git wants to put the push there: what its own `git gc` does for a moment by
+# removing an empty one, and a disk without room for as long as it has none.
+IN_THE_WAY = """#!/bin/sh
+echo >> "$GIT_DIR/pushes"
+for folder in "$GIT_QUARANTINE_PATH"/??; do
+    there="$GIT_DIR/objects/${folder##*/}"
+    [ -e "$there" ] || touch "$there"
+done
+"""
+
+
+@pytest.mark.parametrize("lasts", [False, True], ids=["for a moment", "for ever"])
+def test_a_remote_that_tidies_up_during_a_push_is_asked_again_and_not_for_ever(
+    origin: Path, tmp_path: Path, lasts: bool
+) -> None:
+    one = clone(origin, "one", tmp_path)
+    first = write(one)
+    hook = origin / "hooks" / "pre-receive"
+    clear = 'find "$GIT_DIR"/objects -maxdepth 1 -type f -delete\n[ -e "$GIT_DIR/pushes" ] && exit 0\n'
+    hook.write_text(IN_THE_WAY if lasts else IN_THE_WAY.replace("\n", f"\n{clear}", 1))
+    hook.chmod(0o755)
+    if lasts:
+        with pytest.raises(InfraError, match=r"refuses env/staging: .*unable to migrate objects"):
+            write(again(one), B)
+        assert git(origin, "rev-parse", "env/staging") == first
+        assert len((origin / "pushes").read_text()) == len(remote.PAUSES) + 1
+    else:
+        second = write(again(one), B)
+        assert git(origin, "rev-parse", "env/staging") == second
+        git(origin, "fsck", "--strict", "--no-dangling")
+
+
 def test_a_remote_that_is_gone_is_an_error_never_a_first_release(
     origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

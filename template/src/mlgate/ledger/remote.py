@@ -27,10 +27,11 @@ HOPELESS = re.compile(
 )
 RACE = re.compile(
     r"\[rejected\]|stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|already exists"
-    r"|incorrect old value|failed to lock"
-    r"|unable to migrate objects",  # the remote tidies up its folders while it takes the push
+    r"|incorrect old value|failed to lock",
     re.IGNORECASE,
 )
+# Said of a push that met the remote's own `git gc`, which removes empty folders, and also of one that met a full disk.
+PASSING = "unable to migrate objects"
 
 
 @dataclass(frozen=True)
@@ -150,14 +151,17 @@ class RemoteBranch(Branch):
         tell(self.folder, "update-ref", "--create-reflog", "-m", "seen", self.ref, head)
 
     def _talk(self, verb: str, *arguments: str, verdict: str = "") -> Answer:
-        """Ask the remote, again after a pause where it did not answer; output that starts so is an answer too."""
+        """Ask the remote, again after a pause where it did not; output with `verdict` is an answer if it lasts."""
         for pause in (*PAUSES, None):
             answer = ask(self.folder, *LIMITS, verb, *arguments, timeout=TIMEOUT)
-            if not answer.code or (verdict and verdict in answer.text):
+            said = bool(verdict) and verdict in answer.text
+            if not answer.code or (said and PASSING not in answer.text):
                 return answer
             if pause is None or HOPELESS.search(answer.words):
                 break
             time.sleep(pause * random.uniform(1, 2))  # noqa: S311 - no secret
+        if said:
+            return answer
         raise InfraError(
             f"{self.remote} does not answer `git {verb}`: {answer.words}",
             "check the network, the address (`git remote -v`) and your rights there, then run the same verb again",
