@@ -6,7 +6,9 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +86,6 @@ class Project:
             "PATH": path,
             "PYTHONPATH": str(self.root / "src"),
             "MLGATE_STATE": str(self.state),
-            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
             "BENTOML_DO_NOT_TRACK": "1",
             "DVC_NO_ANALYTICS": "1",
             **(extra or {}),
@@ -141,10 +142,45 @@ def run(
             list(command), cwd=folder, env=environ, input=stdin, capture_output=True, check=False, process_group=group
         )
     except FileNotFoundError as error:
-        raise InfraError(f"{command[0]} is not installed", f"install {command[0]}, then run `mlgate doctor`") from error
+        raise _not_installed(command) from error
     if check and done.returncode != 0:
-        words = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()[-5:]
-        said = " / ".join(words) or str(done.returncode)
-        mend = "run `git init` and commit first" if "not a git repository" in said else "run `mlgate doctor`"
-        raise InfraError(f"`{' '.join(command[:3])}` failed: {said}", mend)
+        raise _failed(command, done.stderr or done.stdout or str(done.returncode).encode())
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+@contextmanager
+def begun(
+    command: Sequence[str], folder: Path, *, environ: Mapping[str, str] | None = None, stdin: bytes = b""
+) -> Iterator[Callable[[], None]]:
+    """Run a command beside this process. The yielded function waits for its end; InfraError carries its last words.
+
+    It is killed where the context ends before.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        given.write(stdin)
+        given.seek(0)
+        try:
+            process = subprocess.Popen(list(command), cwd=folder, env=environ, stdin=given, stdout=said, stderr=said)
+        except FileNotFoundError as error:
+            raise _not_installed(command) from error
+
+        def wait() -> None:
+            if code := process.wait():
+                said.seek(0)
+                raise _failed(command, said.read() or str(code).encode())
+
+        try:
+            yield wait
+        finally:
+            process.kill()  # does nothing to one that was waited for
+            process.wait()
+
+
+def _not_installed(command: Sequence[str]) -> InfraError:
+    return InfraError(f"{command[0]} is not installed", f"install {command[0]}, then run `mlgate doctor`")
+
+
+def _failed(command: Sequence[str], words: bytes) -> InfraError:
+    said = " / ".join(words.decode("utf-8", "replace").strip().splitlines()[-5:])
+    mend = "run `git init` and commit first" if "not a git repository" in said else "run `mlgate doctor`"
+    return InfraError(f"`{' '.join(command[:3])}` failed: {said}", mend)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,10 @@ from mlgate.judging.holdout import Holdout
 from mlgate.judging.kept_scores import MEND, unpack
 from mlgate.ledger import Ledger
 from mlgate.packing.release import ModelCard, Release
-from mlgate.project import Project, bytecode, run
+from mlgate.project import Project, begun, bytecode
 
 Array = npt.NDArray[Any]
+Scores = Callable[[], tuple[Array, str]]
 SCRIPT = """\
 import json, sys, warnings
 from pathlib import Path
@@ -44,13 +47,17 @@ np.save(said["out"], score(model, inputs, params.data.task), allow_pickle=False)
 """
 
 
-def champion_scores(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> tuple[Array, str]:
-    """Scores (n,) or (n, classes) of the champion on the holdout, in its order, and where they come from.
+@contextmanager
+def champion_scores(project: Project, card: ModelCard, champion: Release, rows: Holdout) -> Iterator[Scores]:
+    """Begin to score the holdout with the champion, and give a function that waits for what comes of it.
+
+    Scores are (n,) or (n, classes) in the holdout's order, with the words for where they come from. Its process, whose
+    start alone takes seconds, works beside this one, and has ended when the context ends.
 
     Raises
     ------
     DataError
-        If the ledger's scores are missing, damaged or lack a row, or the champion can't score these rows.
+        If the ledger's scores are missing, damaged or lack a row; from the function, if it can't score these rows.
     InfraError
         If the champion's bundle is not on this machine or its environment can't be made.
     """
@@ -58,16 +65,22 @@ def champion_scores(project: Project, card: ModelCard, champion: Release, rows: 
         content = Ledger(project).file("production", "holdout.parquet")
         if content is None:
             raise DataError("env/production keeps no holdout.parquet: the champion's scores are missing", MEND)
-        return unpack(content, rows.hashes), "scores kept in the ledger"
-    return _rescore(project, champion, rows), "scored anew by its own bundle"
+        scores = unpack(content, rows.hashes)
+        yield lambda: (scores, "scores kept in the ledger")
+        return
+    with _rescoring(project, champion, rows) as rescored:
+        yield lambda: (rescored(), "scored anew by its own bundle")
 
 
-def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
+@contextmanager
+def _rescoring(project: Project, champion: Release, rows: Holdout) -> Iterator[Callable[[], Array]]:
     bundle = champion_bundle.find(project, champion)
     artifacts = bundle / "artifacts"
     model = next((path for path in sorted(artifacts.glob("model.*")) if path.suffix in (".skops", ".joblib")), None)
     if model is None or digest(model) != champion.model_digest:
         raise InfraError(f"{artifacts} does not hold the champion's model", "remove the release, and package it again")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("MLGATE_")}
+    environ |= {"PYTHONPATH": str(bundle), "PYTHONSAFEPATH": "1"} | bytecode(project.state)
     with tempfile.TemporaryDirectory(prefix="mlgate-champion-") as scratch:
         out = Path(scratch) / "scores.npy"
         said = {
@@ -78,19 +91,17 @@ def _rescore(project: Project, champion: Release, rows: Holdout) -> Array:
             "digest": champion.model_digest,
             "out": str(out),
         }
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("MLGATE_")}
-        environ |= {"PYTHONPATH": str(bundle), "PYTHONSAFEPATH": "1"} | bytecode(project.state)
-        try:
-            run(
-                [champion_bundle.python(project, bundle), "-c", SCRIPT],
-                Path(scratch),
-                environ=environ,
-                stdin=json.dumps(said).encode(),
-            )
-        except InfraError as error:
-            raise DataError(
-                f"the champion could not score the new holdout: {error}",
-                "today's rows may lack what its features need: see docs/gates.md",
-            ) from error
-        scores = np.load(out, allow_pickle=False)
-    return np.asarray(scores)
+        command = [champion_bundle.python(project, bundle), "-c", SCRIPT]
+        with begun(command, Path(scratch), environ=environ, stdin=json.dumps(said).encode()) as wait:
+
+            def scores() -> Array:
+                try:
+                    wait()
+                except InfraError as error:
+                    raise DataError(
+                        f"the champion could not score the new holdout: {error}",
+                        "today's rows may lack what its features need: see docs/gates.md",
+                    ) from error
+                return np.asarray(np.load(out, allow_pickle=False))
+
+            yield scores

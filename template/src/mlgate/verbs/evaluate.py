@@ -9,10 +9,10 @@ import click
 from mlgate.errors import DataError, InfraError
 
 if TYPE_CHECKING:
-    from mlgate.gates.intervals import Interval
     from mlgate.gates.metrics import Metric
     from mlgate.judging.holdout import Holdout
-    from mlgate.packing.release import ModelCard, Release
+    from mlgate.judging.rival import Rival
+    from mlgate.packing.release import ModelCard
     from mlgate.project import Project
     from mlgate.report import Check, Report
 
@@ -67,8 +67,7 @@ def run(project: Project) -> Report:
 def _judge(project: Project, report: Report) -> None:
     from mlgate.gates.metrics import find
     from mlgate.judging import holdout
-    from mlgate.judging.measured import measure
-    from mlgate.judging.own_scores import require_own_scores
+    from mlgate.judging.rival import rival
     from mlgate.packing.release import read_card
 
     metric = find(project.params.gates.metric, project.params.data.task)
@@ -76,33 +75,34 @@ def _judge(project: Project, report: Report) -> None:
         card = read_card(project.models)
         report.subject.data_digest, report.subject.model_digest = card.data_digest, card.digest
         rows = holdout.read(project, card)
-        require_own_scores(project, card, rows)
     except DataError as error:
-        report.checks.append(_check("holdout", "fail", str(error), error.mend))
-        for gate in ("power", "floor", "champion"):
-            report.checks.append(_check(gate, "error", "not judged: the holdout can't be trusted"))
-        return
-    evidence = f"{len(rows.y):,} rows, {card.holdout_digest[:19]}, as the data and the model give them"
-    report.checks.append(_check("holdout", "pass", evidence))
-    known = measure(project, rows, report).get(metric.name)
-    _gates(project, card, metric, rows, known, report)
+        return _untrusted(error, report)
+    with rival(project, card, rows) as champion:
+        _gates(project, card, metric, rows, champion, report)
 
 
-def _gates(
-    project: Project, card: ModelCard, metric: Metric, rows: Holdout, known: Interval | None, report: Report
-) -> None:
+def _untrusted(error: DataError, report: Report) -> None:
+    report.checks.append(_check("holdout", "fail", str(error), error.mend))
+    for gate in ("power", "floor", "champion"):
+        report.checks.append(_check(gate, "error", "not judged: the holdout can't be trusted"))
+
+
+def _gates(project: Project, card: ModelCard, metric: Metric, rows: Holdout, champion: Rival, report: Report) -> None:
     from mlgate.gates.floor import floor_gate
     from mlgate.gates.power import power_check
     from mlgate.judging import slices
+    from mlgate.judging.measured import measure
+    from mlgate.judging.own_scores import require_own_scores
 
-    gates = project.params.gates
-    champion: Release | None = None
-    problem: DataError | None = None
     try:
-        champion = _champion(project)
+        require_own_scores(project, card, rows)
     except DataError as error:
-        problem = error
-    first = champion is None and problem is None
+        return _untrusted(error, report)
+    evidence = f"{len(rows.y):,} rows, {card.holdout_digest[:19]}, as the data and the model give them"
+    report.checks.append(_check("holdout", "pass", evidence))
+    known = measure(project, rows, report).get(metric.name)
+    gates = project.params.gates
+    first = champion.release is None and champion.problem is None
     margin, confidence = gates.champion.margin, gates.champion.confidence
     try:
         power = power_check(rows.y, rows.s, rows.clusters, metric, margin, confidence, first_release=first)
@@ -110,45 +110,23 @@ def _gates(
         power = _check("power", "skip" if first else "error", str(error), error.mend)
     floor = floor_gate(rows.y, rows.s, rows.clusters, metric, gates.floor.threshold, gates.floor.confidence, known)
     report.checks += [power, floor]
-    if problem is not None:
-        report.checks.append(_check("champion", "error", str(problem), problem.mend))
-    elif champion is None:
+    if first:
         report.checks.append(_check("first-release", "pass", "nothing is in production yet: the floor alone decides"))
-    scores = None if champion is None else _compare(project, card, champion, metric, rows, report)
+    scores = None if first else _compare(project, champion, metric, rows, report)
     slices.tell(project, metric, rows, scores, report)
 
 
-def _champion(project: Project) -> Release | None:
-    """The release in production, or None before the first; DataError where the ledger is known elsewhere, but not here.
-
-    A clone that did not fetch the ledger would otherwise take every release for the first.
-    """
-    from mlgate.ledger import Ledger
-
-    ledger = Ledger(project)
-    if not ledger.head("production"):
-        elsewhere = project.git("for-each-ref", "--format=%(refname:short)", "refs/remotes/*/env/production")
-        if elsewhere:
-            remote = elsewhere.splitlines()[0].split("/")[0]
-            raise DataError(
-                f"{elsewhere.splitlines()[0]} exists, but env/production is not in this clone",
-                f"set MLGATE_REMOTE={remote}, or run `git fetch {remote} env/production:env/production`",
-            )
-    return ledger.read("production")
-
-
-def _compare(
-    project: Project, card: ModelCard, champion: Release, metric: Metric, rows: Holdout, report: Report
-) -> Any:
+def _compare(project: Project, champion: Rival, metric: Metric, rows: Holdout, report: Report) -> Any:
     """Judge against the champion; its scores on the holdout, or None where they can't be had."""
     from mlgate.gates.champion import champion_gate
-    from mlgate.judging.champion_rules import require_comparable, require_unseen
-    from mlgate.judging.champion_scores import champion_scores
 
     gate = project.params.gates.champion
+    if champion.release is None:
+        problem = champion.problem
+        report.checks.append(_check("champion", "error", str(problem), problem.mend if problem else ""))
+        return None
     try:
-        require_comparable(project, card)
-        report.checks.append(_check("champion-holdout", "pass", require_unseen(project, card, champion, rows)))
+        report.checks.append(_check("champion-holdout", "pass", champion.fair()))
     except DataError as error:
         report.checks.append(_check("champion-holdout", "fail", str(error), error.mend))
         report.checks.append(_check("champion", "error", "not judged: the rows are no fair test of the champion"))
@@ -157,14 +135,14 @@ def _compare(
         report.checks.append(_check("champion-holdout", "error", str(error), error.mend))
         raise
     try:
-        scores, source = champion_scores(project, card, champion, rows)
+        scores, source = champion.scores()
     except (DataError, InfraError) as error:
         report.checks.append(_check("champion", "error", str(error), error.mend))
         if isinstance(error, InfraError):
             raise
         return None
     check = champion_gate(rows.y, rows.s, scores, rows.clusters, metric, gate.margin, gate.confidence)
-    check.evidence += f"; champion {champion.version}, {source}"
+    check.evidence += f"; champion {champion.release.version}, {source}"
     report.checks.append(check)
     return scores
 
