@@ -150,30 +150,32 @@ def run(
 
 @contextmanager
 def begun(
-    command: Sequence[str], folder: Path, *, environ: Mapping[str, str] | None = None, stdin: bytes = b""
+    command: Sequence[str], folder: Path, *, environ: Mapping[str, str] | None = None, stdin: bytes | None = None
 ) -> Iterator[Callable[[], None]]:
     """Run a command beside this process. The yielded function waits for its end; InfraError carries its last words.
 
-    It is killed where the context ends before.
+    Without `stdin` its standard input stays open until it is waited for. It is killed where the context ends before.
     """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-        given.write(stdin)
+        given.write(stdin or b"")
         given.seek(0)
+        source = subprocess.PIPE if stdin is None else given
         try:
-            process = subprocess.Popen(list(command), cwd=folder, env=environ, stdin=given, stdout=said, stderr=said)
+            process = subprocess.Popen(list(command), cwd=folder, env=environ, stdin=source, stdout=said, stderr=said)
         except FileNotFoundError as error:
             raise _not_installed(command) from error
 
         def wait() -> None:
-            if code := process.wait():
+            process.communicate()
+            if process.returncode:
                 said.seek(0)
-                raise _failed(command, said.read() or str(code).encode())
+                raise _failed(command, said.read() or str(process.returncode).encode())
 
-        try:
-            yield wait
-        finally:
-            process.kill()  # does nothing to one that was waited for
-            process.wait()
+        with process:  # closes its input, and waits
+            try:
+                yield wait
+            finally:
+                process.kill()  # does nothing to one that has ended
 
 
 def _not_installed(command: Sequence[str]) -> InfraError:

@@ -41,6 +41,7 @@ def launch_bento(bundle: Path, image: str, version: str, environment: str, folde
         "MLGATE_BUNDLE": str(bundle / "src"),
         "MLGATE_ENVIRONMENT": environment,
         "MLGATE_ENVIRONMENT_STATE": str(folder),
+        "MLGATE_QUIET_SECONDS": "0",  # our proxy has sent its last request to a copy that it stops
     }
     command += ["--api-workers", "1"]
     return Launch(image=image, version=version, command=command, environ=environ, folder=folder)

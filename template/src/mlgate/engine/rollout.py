@@ -15,10 +15,13 @@ from mlgate.packing.release import Release
 from mlgate.project import Project
 from mlgate.provenance import verify
 from mlgate.report import Check
+from mlgate.training.tracking_server import warming
 
 if TYPE_CHECKING:
     from mlgate.engine import Engine
     from mlgate.report import Report
+
+LAUNCHED = 1.0  # seconds in which the process of a release has certainly begun
 
 
 def roll_out(
@@ -41,9 +44,14 @@ def roll_out(
     """
     if not permitted(project, env, release, report, back):
         return False
+    # For `mirrored`, while we wait for the release; at once it would keep this process from starting it.
+    mirror = warming(project, LAUNCHED) if env == "production" else None
     with shielded():  # Ctrl-C while the release starts undoes our commit; once it answers, it waits
         done = _rolled_out(engine_of(project), Ledger(project), env, release, commit, report)
     report.notes += tidy(project.root)
+    if mirror:
+        mirror.cancel()
+        mirror.join()
     return done
 
 

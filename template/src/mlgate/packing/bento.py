@@ -5,30 +5,38 @@ Run as a program (`python -m mlgate.packing.bento STAGE RESULT`), because buildi
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlgate.errors import InfraError
 from mlgate.files import write_json
-from mlgate.project import Project, bytecode, run
+from mlgate.project import Project, begun, bytecode, run
 
 SERVICE, NAME = "model.service:Service", "model"
 SPEC = "spec.json"  # beside the stage: version, labels, when
 REQUIREMENTS = "requirements.txt"
+# What the build will need, but for the artifacts.
+LIBRARIES = ("bentoml", "skops.io", "mlgate.serving.runtime", "model.features", "model.model", "model.schema")
 
 
-def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) -> None:
-    """Build the Bento of the files in `stage` as the folder `result`, in a process of its own.
+@contextmanager
+def builder(project: Project, stage: Path, result: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Start what builds the Bento of the files in `stage` as the folder `result`, in a process of its own.
+
+    It loads its libraries, which takes seconds, while the stage is filled; the yielded function says that this is
+    done, takes the `spec`, and waits for the end.
 
     Parameters
     ----------
     stage
-        Holds `model/`, `mlgate/`, `params.yaml`, `pyproject.toml`, `uv.lock` and `artifacts/`.
+        Holds `model/`, `mlgate/`, `params.yaml`, `pyproject.toml` and `uv.lock`; in the end also `artifacts/`.
     spec
         `version`, `labels` (text to text) and `created` (ISO, of the commit: the same commit gives the same bytes).
 
@@ -37,23 +45,34 @@ def build(project: Project, stage: Path, result: Path, spec: Mapping[str, Any]) 
     InfraError
         If uv is missing, or BentoML or the service fails, with its last words.
     """
-    lock(project, stage)
-    write_json(stage.parent / SPEC, dict(spec))
-    kept = bytecode(project.state)
+    command = [sys.executable, "-m", "mlgate.packing.bento", str(stage), str(result)]
+    kept = Path(*bytecode(project.state).values(), *stage.parent.parts[1:])
+    try:
+        with begun(command, stage, environ=_environ(project, stage, result)) as wait:
+
+            def build(spec: Mapping[str, Any]) -> None:
+                lock(project, stage)
+                write_json(stage.parent / SPEC, dict(spec))
+                wait()
+
+            yield build
+    finally:
+        shutil.rmtree(kept, ignore_errors=True)  # no other stage will ever have this path
+
+
+def _environ(project: Project, stage: Path, result: Path) -> dict[str, str]:
+    """Variables under which the staged code is what Python finds, and BentoML keeps its files beside the result."""
     environ = project.environ(
         {
             "PYTHONPATH": str(stage),
             "MLGATE_BUNDLE": str(stage),
             "BENTOML_HOME": str(result.parent / "home"),
-            **kept,
             "PATH": os.pathsep.join([str(uv().parent), project.environ()["PATH"]]),
+            **bytecode(project.state),
         }
     )
     environ.pop("MLGATE_ENVIRONMENT_STATE", None)
-    try:
-        run([sys.executable, "-m", "mlgate.packing.bento", str(stage), str(result)], stage, environ=environ)
-    finally:  # no other stage will ever have this path
-        shutil.rmtree(Path(*kept.values(), *stage.parent.parts[1:]), ignore_errors=True)
+    return environ
 
 
 def uv() -> Path:
@@ -87,6 +106,9 @@ def golden(rows: list[dict[str, Any]], stage: Path) -> None:
 
 
 def _build(stage: Path, result: Path) -> None:
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    sys.stdin.read()  # ends when the stage is complete
     import bentoml
 
     spec = json.loads((stage.parent / SPEC).read_bytes())

@@ -39,10 +39,8 @@ def copy_code(project: Project, folder: Path) -> None:
         shutil.copyfile(project.root / name, target)
 
 
-def stage(project: Project, card: ModelCard, frame: pd.DataFrame, folder: Path) -> None:
-    """Fill `folder` with the service's files; only what the commit holds, and the model that was judged."""
-    copy_code(project, folder)
-    artifacts = folder / "artifacts"
+def _artifacts(project: Project, card: ModelCard, frame: pd.DataFrame, artifacts: Path) -> None:
+    """Fill a new folder with the service's own files: the model that was judged, and what is known of it."""
     artifacts.mkdir()
     for name in (card.file, "model.json", "profile.json", "holdout.parquet"):
         shutil.copyfile(project.models / name, artifacts / name)
@@ -109,10 +107,11 @@ def build(project: Project, card: ModelCard) -> Release:
     with tempfile.TemporaryDirectory(dir=project.state, prefix=".package.") as work:
         files, result = Path(work) / "stage", Path(work) / "bento"
         files.mkdir()
-        stage(project, card, snapshot.read(project.raw, project.params), files)
-        with ThreadPoolExecutor(1) as beside:
+        copy_code(project, files)
+        with bento.builder(project, files, result) as finish, ThreadPoolExecutor(1) as beside:
             version = beside.submit(_model_version, project, card)
-            bento.build(project, files, result, _spec(project, card, metrics))
+            _artifacts(project, card, snapshot.read(project.raw, project.params), files / "artifacts")
+            finish(_spec(project, card, metrics))
         release = _release(project, card, metrics, result, version.result())
         with replacement(project.state / "releases" / release.hex) as folder:
             folder.rmdir()

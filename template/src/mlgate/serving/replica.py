@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import time
 import warnings
@@ -13,15 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mlgate.errors import MlgateError
+from mlgate.serving.bundle import bundle_root
 from mlgate.serving.rows import RequestError
-from mlgate.serving.runtime import Runtime, bundle_root
+
+if TYPE_CHECKING:
+    from mlgate.serving.runtime import Runtime
 
 log = logging.getLogger("mlgate.serving.replica")
 SMALL = 8_192  # bytes of a request that may be answered in the event loop, or share a frame
 MOST = 32  # requests in one frame
-QUIET, DRAIN = 0.5, 10.0  # seconds: after SIGTERM, stop once it was quiet for so long, or after so long
+# Seconds: after SIGTERM, stop once it was quiet for so long, or after so long. What sends requests may know already.
+QUIET, DRAIN = float(os.environ.get("MLGATE_QUIET_SECONDS", "0.5")), 10.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Replica:
 
     def _load(self, root: Path | None) -> None:
         try:
+            from mlgate.serving.runtime import Runtime  # in this thread: what only names the service needs no pandas
+
             self.runtime = Runtime(root or bundle_root())
             _warn_no_more()
             log.info("serving model %s", self.runtime.version)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlgate.packing.release import ModelCard, read_card, version_of
 from mlgate.params import Params
 from mlgate.serving.answers import Answers, Score, Scored, of_frame
-from mlgate.serving.bundle import ARTIFACTS, bundle_root, environment_state, key_state
+from mlgate.serving.bundle import ARTIFACTS, environment_state, key_state
 from mlgate.serving.counters import counters
 from mlgate.serving.fast.agreement import Fast, Subject
 from mlgate.serving.fast.alone import alone, framed, lifted
@@ -24,8 +24,6 @@ from mlgate.serving.score_counts import ScoreCounts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["Runtime", "bundle_root"]
 
 FEW = 8  # rows that plain Python scores faster than scikit-learn
 Answer = tuple[bytes, Callable[[], None]]

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,18 +35,27 @@ def shown(project: Project) -> str:
 
 
 def warm_up(project: Project | None = None) -> None:
-    """Import MLflow, and make the project's local database; call it in a thread while the model is fitted.
+    """Import MLflow, and make and open the project's local database: seconds that need not wait for the rest of a verb.
 
-    Both take seconds. What fails here fails again in `record`, where it is told.
+    What fails here fails again where MLflow is needed, and is told there.
     """
     _quiet()
     with contextlib.suppress(Exception):
         import mlflow.data.pandas_dataset
-        import mlflow.sklearn  # noqa: F401
+        import mlflow.sklearn
         import skops.io  # noqa: F401
 
-        if project is not None:
+        if project is not None and not os.environ.get("MLFLOW_TRACKING_URI"):
             _make_database(project)
+            mlflow.MlflowClient(uri(project), uri(project)).search_model_versions(max_results=1)
+
+
+def warming(project: Project, after: float = 0.0) -> threading.Timer:
+    """`warm_up` in a thread that has been started, and begins after so many seconds if it was not cancelled by then."""
+    thread = threading.Timer(after, warm_up, [project])
+    thread.daemon = True
+    thread.start()
+    return thread
 
 
 @contextmanager

@@ -164,6 +164,11 @@ def _notes(report: Report | None) -> str:
 
 def _stop(project: Project) -> list[str]:
     """Stop what runs, a copy that never got its proxy included; which environments that were."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from mlgate.engine import engine_of
 
-    return [environment for environment in project.params.serving.ports if engine_of(project).stop(environment)]
+    environments = list(project.params.serving.ports)
+    with ThreadPoolExecutor() as pool:  # each waits for its own copies
+        stopped = pool.map(engine_of(project).stop, environments)
+        return [name for name, ran in zip(environments, stopped, strict=True) if ran]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,8 +102,7 @@ def _train(project: Project, inputs: str, report: Report) -> ModelCard:
     from mlgate.versions import snapshot
     from model import features, model
 
-    warm = threading.Thread(target=tracking_server.warm_up, args=[project], daemon=True)
-    warm.start()
+    warm = tracking_server.warming(project)
     frame = snapshot.read(project.raw, project.params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
