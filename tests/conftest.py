@@ -20,6 +20,7 @@ from room_hooks import (  # noqa: F401 - hooks and a fixture
     pytest_sessionfinish,
     pytest_unconfigure,
 )
+from sharing import place, pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
 # The tests share the cores among themselves already: a thread pool per numerical library would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -66,7 +67,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make test` stays under 20 minutes on two cores; CI has time for everything."""
+    """The long ones first; `make test` stays under 20 minutes on two cores, and CI has time for everything."""
+    items.sort(key=lambda item: place(item.nodeid))
     if not os.environ.get("MLGATE_TEST_EVERYTHING"):
         later = pytest.mark.skip(reason="minutes long: MLGATE_TEST_EVERYTHING=1 runs it, as CI does")
         for item in items:

@@ -225,6 +225,7 @@ def test_without_an_engine_the_message_names_those_that_were_asked(image_release
     assert "docs/images.md" in done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [

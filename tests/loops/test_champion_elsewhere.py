@@ -70,6 +70,7 @@ def test_without_the_cache_it_is_trained_again_and_must_be_the_very_model(projec
     assert champion(project)["status"] == "error"
 
 
+@pytest.mark.thorough
 def test_other_packages_of_its_lock_are_installed_beside_todays(project, mlgate) -> None:
     shutil.rmtree(project / ".dvc" / "cache")
     lock = project / "uv.lock"

@@ -158,6 +158,7 @@ AUDIT = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
 UV = '#!/bin/sh\n[ "$1 $2" = "run mlgate" ] || exit 64\nshift 2\nPYTHONPATH="$PWD/src" exec {python} -m mlgate "$@"\n'
 
 
+@pytest.mark.thorough
 def test_each_command_of_the_auditor_s_page_answers_and_the_same_model_can_be_made_again(demo, run, environ, tmp_path):
     questions, remake = re.findall(r"```console\n(.*?)```", AUDIT.read_text(encoding="utf-8"), flags=re.DOTALL)
     (tmp_path / "uv").write_text(UV.format(python=sys.executable))

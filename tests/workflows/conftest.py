@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sys
@@ -11,17 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sharing import made_once, of_all_workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loops"))
 
 
-def kept(factory: pytest.TempPathFactory, name: str) -> Path:
+def kept(factory: pytest.TempPathFactory) -> Path:
     """A folder for this session and all its workers; MLGATE_WORKFLOW_WORLD keeps it for the next, to write tests."""
-    base = factory.getbasetemp()
-    base = base.parent if base.name.startswith("popen-") else base
-    folder = Path(os.environ.get("MLGATE_WORKFLOW_WORLD") or base) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(os.environ.get("MLGATE_WORKFLOW_WORLD") or of_all_workers(factory))
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +29,9 @@ def machine(program, needs, run, tmp_path_factory: pytest.TempPathFactory):
     uv = shutil.which("uv")
     assert uv, "these tests need uv on the PATH: run them by `make test`"
     cache = run(["uv", "cache", "dir"], Path.cwd()).stdout.strip()
-    return Machine(
-        program("act"), uv, kept(tmp_path_factory, "runner-" + os.environ.get("PYTEST_XDIST_WORKER", "")), Path(cache)
-    )
+    folder = kept(tmp_path_factory) / f"runner-{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Machine(program("act"), uv, folder, Path(cache))
 
 
 @pytest.fixture(scope="session")
@@ -44,15 +40,7 @@ def world(bake, run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from small_repository import shrink
     from world import make
 
-    folder = kept(tmp_path_factory, "world")
-    with (folder.parent / "world.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "made").exists():
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        make(folder, bake, run, shrink)
-        (folder / "made").touch()
-    return folder
+    return made_once(kept(tmp_path_factory) / "world", lambda folder: make(folder, bake, run, shrink))
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_case_3_no_job_of_a_delivery_restores_a_cache_that_a_fork_may_have_fille
     assert done.cached == dict.fromkeys(("gates", "build", "staging"), "false")
 
 
+@pytest.mark.thorough
 def test_the_same_commit_delivered_again_changes_nothing(after) -> None:
     before = after.refs()
     done = after.run("deliver.yml", after.pushed())

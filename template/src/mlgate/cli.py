@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 
@@ -125,8 +126,24 @@ def _say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def _once_more(lost: sys.UnraisableHookArgs) -> None:
+    """Give a Ctrl-C again that came while Python ran a callback of its own, where it prints what is raised and goes on.
+
+    An import has such callbacks. Raised here it would be lost as well.
+    """
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    main_thread = threading.main_thread().ident or 0
+    again = threading.Timer(0.01, signal.pthread_kill, [main_thread, signal.SIGINT])
+    again.daemon = True
+    with contextlib.suppress(RuntimeError):  # Python is ending
+        again.start()
+
+
 def entry() -> None:
     """What a terminal starts: `main`, and an end that a late or second Ctrl-C cannot spoil."""
+    sys.unraisablehook = _once_more
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from `mlgate.__main__`, for the time of the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     code = main()

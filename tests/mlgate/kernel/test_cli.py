@@ -61,3 +61,49 @@ def test_outside_a_repository_a_verb_says_where_it_looked(tmp_path):
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr
     assert "cd into the repository" in done.stderr
+
+
+LOST = """
+import click, signal, time, weakref
+from mlgate import cli
+
+class Module: pass
+
+@click.command()
+def command():
+    module = Module()
+    reference = weakref.ref(module, lambda _: signal.raise_signal(signal.SIGINT))
+    del module
+    time.sleep(60)
+    print("it went on")
+
+cli._Lazy.get_command = lambda self, ctx, name: command
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.sys.argv = ["mlgate", "ingest"]
+cli.entry()
+"""
+
+
+def test_a_ctrl_c_that_comes_while_python_runs_a_callback_of_its_own_is_not_lost():
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 130, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.strip() == "interrupted: nothing was left half-written; run the same verb again"
+
+
+def test_other_errors_that_python_can_only_print_are_printed_as_ever():
+    code = """
+from mlgate import cli
+
+class Broken:
+    def __del__(self):
+        raise ValueError("lost")
+
+cli.sys.argv = ["mlgate", "--help"]
+try:
+    cli.entry()
+finally:
+    Broken()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ValueError: lost" in done.stderr

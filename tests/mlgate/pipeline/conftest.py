@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sharing import made_once, of_all_workers
 from small_world import Run, commit, repro
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -48,23 +49,27 @@ def born(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, born: Path, mlgate: Run, run: Run) -> Path:
-    """A project with data, split and model, everything committed."""
-    folder = tmp_path_factory.mktemp("trained") / "small"
-    shutil.copytree(born, folder)
-    for done in (mlgate(folder, "ingest"), repro(folder, run)):
-        assert done.returncode == 0, done.stdout + done.stderr
-    commit(folder, run, "data and model")
-    return folder
+    """A project with data, split and model, everything committed; made once for all workers. Read it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(born, folder)
+        for done in (mlgate(folder, "ingest"), repro(folder, run)):
+            assert done.returncode == 0, done.stdout + done.stderr
+        commit(folder, run, "data and model")
+
+    return made_once(of_all_workers(tmp_path_factory) / "trained" / "small", make)
 
 
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory, trained: Path, mlgate: Run) -> Path:
-    """A project with a built release."""
-    folder = tmp_path_factory.mktemp("packaged") / "small"
-    shutil.copytree(trained, folder)
-    done = mlgate(folder, "package")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    """A project with a built release; made once for all workers. Read it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(trained, folder)
+        done = mlgate(folder, "package")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return made_once(of_all_workers(tmp_path_factory) / "packaged" / "small", make)
 
 
 @pytest.fixture

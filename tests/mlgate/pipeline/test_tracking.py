@@ -66,6 +66,7 @@ def test_the_data_set_of_a_run_tells_rows_columns_and_which_of_them_may_be_missi
     assert digest == card["train_digest"].removeprefix("sha256:")[:36]
 
 
+@pytest.mark.thorough
 def test_as_many_threads_as_the_card_says_make_the_same_bytes_again(project: Path, mlgate: Any, run: Any) -> None:
     """An auditor's machine has more or fewer cores: sums of other parts differ in the last bits."""
     threads = "from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as f; print(f())"
