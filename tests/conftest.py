@@ -17,6 +17,7 @@ from room_hooks import (  # noqa: F401 - hooks and a fixture
     module_folder,
     pytest_configure,
     pytest_runtest_makereport,
+    pytest_runtest_teardown,
     pytest_sessionfinish,
     pytest_unconfigure,
 )

@@ -37,8 +37,9 @@ def test_leaves_what_programs_leave(world, shared, tmp_path):
         (folder / "file").touch()
 """
 LATER = """
-def test_the_folder_of_another_module_is_gone(tmp_path):
-    assert not list(tmp_path.parent.glob("shared0"))
+def test_how_many_folders_of_another_module_are_left(tmp_path):
+    left = [path.name for path in tmp_path.parent.iterdir() if path.name.startswith(("shared", "test_leaves")) and not path.is_symlink()]
+    assert len(left) == {left}, left
 """
 RED = """
 def test_is_red(world, shared, tmp_path):
@@ -73,7 +74,7 @@ def session(tmp_path: Path, temporary: Path, environ: dict[str, str]) -> Callabl
         for number, text in enumerate(modules):
             (suite / f"test_{number}.py").write_text(text)
         (suite / "conftest.py").write_text(CONFTEST)
-        (suite / "pytest.ini").write_text("[pytest]\ntmp_path_retention_policy = failed\n")
+        (suite / "pytest.ini").write_text("[pytest]\ntmp_path_retention_policy = all\n")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", *words]
         own = {"TMPDIR": str(temporary), "PYTHONPATH": str(TESTS), "XDG_CACHE_HOME": str(tmp_path / "cache")}
         return subprocess.Popen(
@@ -95,8 +96,12 @@ def test_a_session_whose_tests_passed_leaves_nothing(session, temporary: Path) -
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_module_shares_goes_before_the_next_module(session, temporary: Path) -> None:
-    ended(session(SUITE, LATER, words=()), 0)
+@pytest.mark.parametrize(("spare", "left"), [("0", 2), ("1e9", 0)], ids=["room enough", "a disk that is short of it"])
+def test_what_nobody_will_look_at_goes_at_the_end_or_at_once(
+    session, temporary: Path, spare: str, left: int, monkeypatch: pytest.MonkeyPatch, environ
+) -> None:
+    monkeypatch.setitem(environ, "MLGATE_TEST_SPARE_GB", spare)
+    ended(session(SUITE, LATER.replace("{left}", str(left)), words=()), 0)
     assert list(temporary.iterdir()) == []
 
 
