@@ -14,7 +14,7 @@ from mlgate.ledger import Ledger
 from mlgate.packing.release import read_release
 from mlgate.project import Project
 
-pytestmark = pytest.mark.loop
+pytestmark = [pytest.mark.loop, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,6 @@ def test_without_the_cache_it_is_trained_again_and_must_be_the_very_model(projec
     assert champion(project)["status"] == "error"
 
 
-@pytest.mark.thorough
 def test_other_packages_of_its_lock_are_installed_beside_todays(project, mlgate) -> None:
     shutil.rmtree(project / ".dvc" / "cache")
     lock = project / "uv.lock"

@@ -19,6 +19,8 @@ import pytest
 from mlgate.engine.replica import free_port
 from mlgate.packing.release import read_card
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def server(module_folder: Callable[[str], Path], environ: dict[str, str]) -> Iterator[str]:
