@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from sharing import place, pytest_xdist_make_scheduler  # noqa: F401 - a hook
 # The tests share the cores among themselves already: a thread pool per numerical library would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+gc.set_threshold(100_000, 50, 50)  # what tests import stays; searched after each 700 new objects, it would cost minutes
 # Where a shell started the tests in the background, each child would inherit that Ctrl-C is ignored.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -145,7 +147,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
         if os.path.lexists(TEMPLATE / name):  # not deleted since the last commit
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TEMPLATE / name, folder / name, follow_symlinks=False)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "the template under test"]):
+    # packed as a clone would be: every bake copies this repository
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "the template under test"], ["repack", "-adq"]):
         done = run(["git", *command], folder)
         assert done.returncode == 0, done.stderr
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,9 +17,13 @@ def in_place(run, checkout: Path, *arguments: str):
     return done
 
 
+def mirror_of(checkout: Path) -> Path:
+    return checkout / "build" / "in-place" / "card-fraud"
+
+
 def test_a_verb_sees_an_edit_of_the_template_at_once_and_leaves_the_template_clean(run, checkout) -> None:
     in_place(run, checkout, "--help")
-    mirror = checkout / "build" / "in-place" / "card-fraud"
+    mirror = mirror_of(checkout)
     kept = mirror / "data" / "raw.parquet"
     kept.write_bytes(b"made by a verb")
 
@@ -40,10 +45,19 @@ def test_a_verb_sees_an_edit_of_the_template_at_once_and_leaves_the_template_cle
     assert left == " M template/src/mlgate/cli.py\n"
 
 
+def test_the_tools_bake_what_a_user_does_and_copy_nothing_of_build(run, checkout, baked) -> None:
+    (checkout / "build").mkdir(exist_ok=True)
+    os.mkfifo(checkout / "build" / "pipe")  # which cookiecutter can't copy
+    in_place(run, checkout, "--help")
+    trees = [run(["git", "rev-parse", "HEAD^{tree}"], folder).stdout for folder in (baked, mirror_of(checkout))]
+    assert trees[0]
+    assert trees[0] == trees[1]
+
+
 @pytest.mark.loop
 def test_a_model_trained_in_place_is_the_model_trained_in_a_bake(run, mlgate, checkout, project_copy, tmp_path) -> None:
     repository = project_copy(tmp_path)
-    mirror = checkout / "build" / "in-place" / "card-fraud"
+    mirror = mirror_of(checkout)
     for verb in ("ingest", "validate", "train"):
         done = mlgate(repository, verb)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -29,6 +29,8 @@ from mlgate.project import Project, begun, bytecode
 Array = npt.NDArray[Any]
 Scores = Callable[[], tuple[Array, str]]
 SCRIPT = """\
+import gc
+gc.disable()
 import json, sys, warnings
 from pathlib import Path
 import numpy as np
@@ -44,6 +46,7 @@ frame = snapshot.read(Path(said["raw"]), params)
 inputs = features(frame, None).iloc[said["positions"]]
 model = modelfile.load(Path(said["model"]), said["digest"])
 np.save(said["out"], score(model, inputs, params.data.task), allow_pickle=False)
+gc.freeze()
 """
 
 

@@ -5,6 +5,7 @@ Run as a program (`python -m mlgate.packing.bento STAGE RESULT`), because buildi
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -142,4 +143,6 @@ def _settle(path: Path, created: str) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # it lives for seconds, most of them spent on imports
     _build(Path(sys.argv[1]), Path(sys.argv[2]))
+    gc.freeze()  # Python's end searches for cycles all the same

@@ -65,8 +65,7 @@ class Runtime:
         self._spread = ScoreCounts(self.card, self.version)
         self.fast = Fast()
         self.fast = self._switch(root / ARTIFACTS / "golden.json")
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # all of this stays: no search for cycles, between two requests, has to go through it
 
     def _switch(self, golden: Path) -> Fast:
         """Make a first prediction, so that the first request isn't the slow one, and compare the fast path with it."""
