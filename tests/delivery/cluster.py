@@ -62,7 +62,7 @@ class ToyService:
         self.port = self._server.server_port
 
     def __enter__(self) -> ToyService:
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         return self
 

@@ -51,7 +51,7 @@ class Settings:
             settings = served
 
         self.server = socketserver.ThreadingUnixStreamServer(str(socket), Door)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()

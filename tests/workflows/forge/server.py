@@ -83,7 +83,7 @@ class Forge:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.api = f"{self.url}/api"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()
