@@ -49,6 +49,7 @@ class Forwarder:
     A copy that dies fails nobody: what it had not begun to answer is sent once more to the copy after it, where that
     is safe (GET, HEAD, and POST /predict, in which a row counts once however often it is sent), and requests wait up
     to `patience` seconds for that copy. They wait as well where the copy lives and only its worker was started again.
+    A second time is only asked what says that it is ready.
     """
 
     target: Target | None = None
@@ -79,6 +80,7 @@ class Forwarder:
                     return refusal(502, "the release broke off")
                 again = False
                 await asyncio.sleep(SETTLE_SECONDS)
+                await self._loaded(target, since)  # a dead container's port may still take what nobody will answer
             finally:
                 target.inflight -= 1
         return refusal(503, "the release does not answer; it is being restarted", retry=2)
