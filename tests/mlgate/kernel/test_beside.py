@@ -54,7 +54,9 @@ def test_it_ends_with_what_needed_it(tmp_path: Path) -> None:
 
     def interrupted() -> None:
         with begun(python(endless), tmp_path):
+            deadline = time.monotonic() + 60
             while not (pid.is_file() and pid.read_text()):
+                assert time.monotonic() < deadline, "the program never began"
                 time.sleep(0.01)
             raise KeyboardInterrupt
 

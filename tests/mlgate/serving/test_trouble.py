@@ -26,6 +26,7 @@ from mlgate.engine.records import Launch
 from mlgate.engine.replica import PORT, free_port
 from mlgate.project import Project
 from mlgate.serving.prediction_log import read
+from mlgate.serving.replica import Replica
 
 HEADERS = {"content-type": "application/json"}
 
@@ -228,3 +229,13 @@ def test_a_model_that_is_not_the_one_named_is_never_ready(
         assert status == 503
         assert "digest" in body["error"]
         assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("said", ["soon", "-1", "nan", "11", ""])
+def test_seconds_of_quiet_that_are_none_keep_it_from_being_ready(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLGATE_QUIET_SECONDS", said)
+    replica = Replica()
+    replica.start()
+    replica.close()
+    assert not replica.ready
+    assert replica.failed.startswith(f"MLGATE_QUIET_SECONDS is {said!r}, not seconds from 0 to 10; next: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mlgate.errors import MlgateError
+from mlgate.errors import ConfigError, MlgateError
 from mlgate.serving.bundle import bundle_root
 from mlgate.serving.rows import RequestError
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("mlgate.serving.replica")
 SMALL = 8_192  # bytes of a request that may be answered in the event loop, or share a frame
 MOST = 32  # requests in one frame
-# Seconds: after SIGTERM, stop once it was quiet for so long, or after so long. What sends requests may know already.
-QUIET, DRAIN = float(os.environ.get("MLGATE_QUIET_SECONDS", "0.5")), 10.0
+# Seconds: after SIGTERM, stop once it was quiet for so long, or after so long.
+QUIET, DRAIN = 0.5, 10.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Replica:
         self.failed = ""
         self.draining = False
         self.waiting = 0
-        self._latest = 0.0
+        self._latest, self._quiet = 0.0, QUIET
         self._queue: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
 
@@ -65,6 +66,7 @@ class Replica:
     def _load(self, root: Path | None) -> None:
         gc.disable()  # what is loaded stays: to search it for cycles on the way takes a fifth of the time
         try:
+            self._quiet = quiet_seconds()
             from mlgate.serving.runtime import Runtime  # in this thread: what only names the service needs no pandas
 
             self.runtime = Runtime(root or bundle_root())
@@ -144,7 +146,7 @@ class Replica:
 
         def look(deadline: float) -> None:
             now = time.monotonic()
-            idle = self.waiting == 0 and now - self._latest > QUIET
+            idle = self.waiting == 0 and now - self._latest > self._quiet
             loop.call_later(0, stop) if idle or now > deadline else loop.call_later(0.05, look, deadline)
 
         def begin() -> None:
@@ -162,6 +164,15 @@ class Replica:
         self._thread.shutdown(wait=True)
         if self.runtime is not None:
             self.runtime.close()
+
+
+def quiet_seconds() -> float:
+    """`MLGATE_QUIET_SECONDS`, for what sends requests and knows already; ConfigError if it is not within the drain."""
+    said = os.environ.get("MLGATE_QUIET_SECONDS", str(QUIET))
+    with contextlib.suppress(ValueError):
+        if 0 <= float(said) <= DRAIN:
+            return float(said)
+    raise ConfigError(f"MLGATE_QUIET_SECONDS is {said!r}, not seconds from 0 to {DRAIN:g}", "correct or remove it")
 
 
 def _warn_no_more() -> None:
