@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -238,4 +239,5 @@ def test_seconds_of_quiet_that_are_none_keep_it_from_being_ready(said: str, monk
     replica.start()
     replica.close()
     assert not replica.ready
+    assert gc.isenabled(), "what was held back while the release loads"
     assert replica.failed.startswith(f"MLGATE_QUIET_SECONDS is {said!r}, not seconds from 0 to 10; next: ")
