@@ -11,7 +11,8 @@ from pathlib import Path
 TEMPLATE = Path(__file__).resolve().parent.parent
 BUILD = TEMPLATE / "build"
 STATE = Path(os.environ.get("MLGATE_TOOLS_STATE") or BUILD / "state")
-READ = ("cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}")  # of all this checkout, what a bake reads
+# Of all this checkout, what a bake and its hooks read.
+READ = ("cookiecutter.json", "hooks", "template", "actions", "docs", "{{cookiecutter.project_slug}}")
 
 
 def bake(output: Path) -> Path:

@@ -45,7 +45,12 @@ def test_a_verb_sees_an_edit_of_the_template_at_once_and_leaves_the_template_cle
     assert left == " M template/src/mlgate/cli.py\n"
 
 
-def test_the_tools_bake_what_a_user_does_and_copy_nothing_of_build(run, checkout, baked) -> None:
+@pytest.mark.parametrize("text", [False, True], ids=["links", "links-as-text"])
+def test_the_tools_bake_what_a_user_does_and_copy_nothing_of_build(run, checkout, baked, text: bool) -> None:
+    for link in [path for path in checkout.rglob("*") if path.is_symlink()] if text else ():  # as a zip keeps them
+        target = str(link.readlink())
+        link.unlink()
+        link.write_text(target, encoding="utf-8")
     (checkout / "build").mkdir(exist_ok=True)
     os.mkfifo(checkout / "build" / "pipe")  # which cookiecutter can't copy
     in_place(run, checkout, "--help")
