@@ -1,22 +1,21 @@
-"""What tests of the actions share: a module run by its front door, and a GitHub of their own that fails on demand."""
+"""What tests of the actions share: a module run by its front door, a GitHub of their own, a uv and a clone."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from actions_source import ACTIONS, BOT, read_outputs
+from actions_github import Door, GitHub
+from actions_source import ACTIONS, read_outputs
 
 # What a runner has not, or has of its own: an author that a shell exported would sign the bot's commits.
 FOREIGN = ("GITHUB_", "MLGATE_", "PYTEST_", "GIT_AUTHOR_", "GIT_COMMITTER_")
@@ -66,120 +65,18 @@ def step(tmp_path: Path) -> Callable[..., Ended]:
     return _step
 
 
-@dataclass
-class GitHub:
-    """A repository's issues, comments, pull requests and statuses. `faults` are answered first, one a request."""
-
-    url: str = ""
-    comments: list[dict[str, Any]] = field(default_factory=list)
-    issues: list[dict[str, Any]] = field(default_factory=list)
-    pulls: list[dict[str, Any]] = field(default_factory=list)
-    statuses: list[dict[str, Any]] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
-    faults: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
-    denied: set[str] = field(default_factory=set)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def environ(self) -> dict[str, str]:
-        return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": "a-token"}
-
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        if method in self.denied:
-            return 403, {"message": "Resource not accessible by integration"}
-        if found := re.fullmatch(r"/issues/(\d+)/comments", path):
-            return self._listed(method, self.comments, query, body, {"issue": int(found[1])})
-        if found := re.fullmatch(r"/issues/comments/(\d+)", path):
-            return self._changed(self.comments, int(found[1]), body)
-        if found := re.fullmatch(r"/issues/(\d+)/labels", path):
-            return 200, [{"name": name} for name in body["labels"]]
-        if path == "/issues":
-            return self._listed(method, self.issues, query, body, {"state": "open"})
-        if found := re.fullmatch(r"/issues/(\d+)", path):
-            return self._changed(self.issues, int(found[1]), body)
-        if path == "/pulls":
-            return self._listed(method, self.pulls, query, body, {"state": "open"})
-        if found := re.fullmatch(r"/pulls/(\d+)", path):
-            return self._changed(self.pulls, int(found[1]), body)
-        if found := re.fullmatch(r"/statuses/([0-9a-f]{40})", path):
-            self.statuses.append({**body, "sha": found[1]})
-            return 201, body
-        if found := re.fullmatch(r"/contents/(.+)", path):
-            import base64
-
-            content = self.files.get(found[1])
-            return (
-                (404, {"message": "Not Found"})
-                if content is None
-                else (200, {"content": base64.b64encode(content).decode()})
-            )
-        return 404, {"message": "Not Found"}
-
-    def _listed(self, method: str, rows: list[Any], query: Any, body: Any, more: dict[str, Any]) -> tuple[int, Any]:
-        if method == "POST":
-            number = max((row["number"] for row in rows), default=0) + 1
-            made = {
-                "number": number,
-                "id": number,
-                "user": {"login": BOT},
-                "html_url": f"https://x/{number}",
-                **more,
-                **body,
-            }
-            rows.append(made)
-            return 201, made
-        state = query.get("state", ["open"])[0]
-        shown = [row for row in rows if row.get("state", state) == state]
-        size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
-        return 200, shown[size * (page - 1) : size * page]
-
-    def _changed(self, rows: list[Any], number: int, body: Any) -> tuple[int, Any]:
-        row = next((row for row in rows if row["number"] == number), None)
-        if row is None:
-            return 404, {"message": "Not Found"}
-        row.update(body)
-        return 200, row
-
-
 @pytest.fixture
 def github() -> Iterator[GitHub]:
-    state = GitHub()
+    served = GitHub()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do(self) -> None:
-            where = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            assert self.headers["Authorization"] == "Bearer a-token"
-            state.asked.append((self.command, self.path))
-            headers: dict[str, str] = {}
-            if state.faults:
-                status, headers, answer = state.faults.pop(0)
-            else:
-                path = where.path.removeprefix("/repos/ada/card-fraud")
-                query = parse_qs(where.query)
-                status, answer = state.answer(self.command, path, query, body)
-                if isinstance(answer, list) and len(answer) == int(query.get("per_page", ["30"])[0]):
-                    page = int(query.get("page", ["1"])[0]) + 1
-                    rest = "&".join(f"{k}={v[0]}" for k, v in query.items() if k != "page")
-                    headers = {"Link": f'<{state.url}{where.path}?{rest}&page={page}>; rel="next"'}
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    class Bound(Door):
+        state = served
 
-        do_GET = do_POST = do_PATCH = do_PUT = do  # noqa: N815 - the library's names
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    yield state
+    served.url = f"http://127.0.0.1:{server.server_port}"
+    yield served
     server.shutdown()
     server.server_close()
     thread.join()
